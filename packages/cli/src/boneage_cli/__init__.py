@@ -1,0 +1,1 @@
+"""The boneage command: one pipeline from radiographs to bone age."""

@@ -1,0 +1,231 @@
+"""The settings of a run: frozen dataclasses, read from one TOML file, overridden on the command line."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
+
+from boneage_regression.training import RegressionRecipe
+from boneage_segmentation.training import SegmentationRecipe
+
+from boneage_cli.errors import ConfigError
+from boneage_cli.presets import PRESETS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "Acceptance",
+    "Ingest",
+    "Phantoms",
+    "Prepare",
+    "RunConfig",
+    "Split",
+    "load_config",
+    "replaced",
+    "to_dict",
+    "to_toml",
+]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Phantoms:
+    """The phantoms that are drawn when no data are given."""
+
+    count: int = 240
+    seed: int = 0
+    height: int = 320
+    width: int = 256
+
+
+@dataclass(frozen=True)
+class Ingest:
+    """How a radiograph is taken in.
+
+    Attributes:
+        long_side: Longer radiographs are shrunk to this long side, in pixels; 0 keeps every size.
+        thumbnail_long_side: Squashed thumbnails are brought back to their true aspect at this long side.
+        max_failures: Share of cases that may be unreadable before the run fails, 0..1.
+    """
+
+    long_side: int = 1024
+    thumbnail_long_side: int = 256
+    max_failures: float = 0.2
+
+
+@dataclass(frozen=True)
+class Split:
+    """The project's one split: one case in five is test, by the hash of its id."""
+
+    folds: int = 5
+    inner_share: float = 0.1
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """From a radiograph and its mask to the input of the regression network: one resampling.
+
+    Attributes:
+        height: Height of the prepared image, pixels.
+        width: Width of the prepared image, pixels.
+        clahe: Whether contrast is equalised (CLAHE).
+        clip_limit: CLAHE's clip limit.
+        tiles: CLAHE's tiles along each side.
+        mask: Whether everything outside the hand is blackened.
+        align: Whether the hand is turned upright and cropped; otherwise the whole picture is letterboxed.
+    """
+
+    height: int = 128
+    width: int = 128
+    clahe: bool = True
+    clip_limit: float = 2.0
+    tiles: int = 8
+    mask: bool = True
+    align: bool = True
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """What a run on phantoms must reach on its held-out part, or it ends with exit code 1.
+
+    Attributes:
+        jaccard: Least mean Jaccard index of the held-out masks.
+        mad_share: Largest MAD, as a share of the median guess's.
+    """
+
+    jaccard: float = 0.90
+    mad_share: float = 0.6
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides what a run computes. How many workers run it does not belong here."""
+
+    seed: int = 0
+    shard_size: int = 32
+    phantoms: Phantoms = field(default_factory=Phantoms)
+    ingest: Ingest = field(default_factory=Ingest)
+    split: Split = field(default_factory=Split)
+    segmentation: SegmentationRecipe = field(default_factory=SegmentationRecipe)
+    prepare: Prepare = field(default_factory=Prepare)
+    regression: RegressionRecipe = field(default_factory=RegressionRecipe)
+    acceptance: Acceptance = field(default_factory=Acceptance)
+
+
+def load_config(
+    path: Path | None = None, *, preset: str = "quick", changes: Mapping[str, Any] | None = None
+) -> RunConfig:
+    """Reads the settings: the preset first, then the file, then the command line's changes.
+
+    Args:
+        path: A TOML file with any of the settings, or None.
+        preset: `quick` or `standard`: the size of the run and nothing else.
+        changes: Nested settings that override both.
+
+    Raises:
+        ConfigError: If the preset is unknown, the file is unreadable or not TOML, or a setting is unknown
+            or of the wrong type.
+    """
+    if preset not in PRESETS:
+        raise ConfigError(f"there is no preset {preset!r}; there are {', '.join(PRESETS)}")
+    config = replaced(RunConfig(), PRESETS[preset], where=f"preset {preset}")
+    if path is not None:
+        config = replaced(config, _read_toml(path), where=str(path))
+    return replaced(config, changes or {}, where="command line")
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"the configuration {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the configuration {path} is not TOML: {error}") from error
+
+
+def replaced(config: T, changes: Mapping[str, Any], *, where: str) -> T:
+    """Returns the dataclass with the given (nested) settings changed.
+
+    Raises:
+        ConfigError: If a name is unknown or a value has the wrong type; the message names both.
+    """
+    hints = get_type_hints(type(config))
+    values = {}
+    for name, value in changes.items():
+        if name not in hints:
+            raise ConfigError(f"{where}: there is no setting {name!r}; there are {', '.join(sorted(hints))}")
+        old = getattr(config, name)
+        place = f"{where}: {name}"
+        if dataclasses.is_dataclass(old) and isinstance(value, dict):
+            values[name] = replaced(old, value, where=place)
+        else:
+            values[name] = _converted(value, old, str(hints[name]), place)
+    try:
+        return dataclasses.replace(config, **values)  # type: ignore[type-var]
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _converted(value: Any, old: Any, hint: str, place: str) -> Any:
+    if isinstance(old, bool):
+        good = isinstance(value, bool)
+    elif isinstance(old, int):
+        good = isinstance(value, int) and not isinstance(value, bool)
+    elif isinstance(old, float):
+        good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        value = float(value) if good else value
+    elif isinstance(old, tuple):
+        good = isinstance(value, list | tuple) and all(isinstance(v, type(o)) for v, o in zip(value, old))  # noqa: B905
+        value = tuple(value) if good else value
+    elif old is None:
+        good = isinstance(value, str | int | float) and "None" in hint
+    else:
+        good = isinstance(value, type(old))
+    if not good:
+        raise ConfigError(f"{place}: received {value!r}, where a {type(old).__name__} like {old!r} would do")
+    return value
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """The settings as nested dicts of plain values, with lists for tuples."""
+    return {
+        f.name: to_dict(value)
+        if dataclasses.is_dataclass(value)
+        else (list(value) if isinstance(value, tuple) else value)
+        for f in dataclasses.fields(config)
+        for value in [getattr(config, f.name)]
+    }
+
+
+def to_toml(config: Any) -> str:
+    """The settings as TOML; `load_config` reads them back to the same settings.
+
+    A setting that is None is left out.
+    """
+    return "\n".join(_toml_lines(to_dict(config), prefix="")) + "\n"
+
+
+def _toml_lines(table: Mapping[str, Any], prefix: str) -> list[str]:
+    plain = {k: v for k, v in table.items() if not isinstance(v, dict) and v is not None}
+    lines = [f"{key} = {_toml_value(value)}" for key, value in plain.items()]
+    for key, value in table.items():
+        if isinstance(value, dict):
+            lines += ["", f"[{prefix}{key}]", *_toml_lines(value, f"{prefix}{key}.")]
+    return lines
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        return f'"{escaped}"'
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml_value(v) for v in value) + "]"
+    return repr(value)

@@ -1,0 +1,1 @@
+"""Image operations for hand radiographs: arrays in, arrays out."""

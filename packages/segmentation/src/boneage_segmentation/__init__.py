@@ -1,0 +1,1 @@
+"""Finds the hand in a radiograph: U-Net, training recipe, inference, metrics."""
