@@ -1,1 +1,1 @@
-"""Runs record functions and Keras training in this process or on a cluster; reads and writes local folders and HDFS."""
+"""Runs record functions and Keras training, here or on a cluster; reads and writes local folders and HDFS."""
