@@ -1,0 +1,341 @@
+"""The `boneage` command. Every command is a few lines over the library; what is heavy is imported inside."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from boneage_cli.errors import CallError
+
+__all__ = ["app", "main"]
+
+NOT_A_DEVICE = "Not a medical device."
+
+app = typer.Typer(
+    name="boneage",
+    help=f"Tells a child's bone age from a hand radiograph, and trains itself for that. {NOT_A_DEVICE}",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Images = Annotated[Path, typer.Argument(metavar="IN", help="Folder of radiographs.")]
+Out = Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")]
+Workers = Annotated[int, typer.Option(help="Processes to work with; 0: one per core.", min=0)]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+ModelFolder = Annotated[
+    Path | None, typer.Option("--model", help="Model folder; the shipped one by default.")
+]
+Architecture = Literal["report", "boneage"]
+
+
+@app.command("run")
+def run(
+    what: Annotated[str, typer.Argument(help="'all': every stage.")] = "all",
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of radiographs; without it phantoms are drawn.")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Table id,boneage,male; DATA/labels.csv by default.")
+    ] = None,
+    outlines: Annotated[
+        Path | None, typer.Option(help="Folder of outlines: masks by id or polygons.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/latest"),
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
+    preset: Annotated[
+        Literal["quick", "standard"], typer.Option(help="The run's size, nothing else.")
+    ] = "quick",
+    seed: Annotated[int | None, typer.Option(help="Decides all that is drawn by chance.", min=0)] = None,
+    from_stage: Annotated[
+        str | None, typer.Option("--from", help="Do this stage and all after it anew.")
+    ] = None,
+    only: Annotated[str | None, typer.Option("--only", help="Do this stage alone anew.")] = None,
+    workers: Workers = 0,
+    engine: Annotated[Literal["local", "spark"], typer.Option(help="Where it runs.")] = "local",
+    master: Annotated[str | None, typer.Option(help="Spark master's URL.")] = None,
+    total_cores: Annotated[int | None, typer.Option(help="Cores of the cluster to use.")] = None,
+    cores_per_worker: Annotated[int | None, typer.Option(help="Cores of each worker.")] = None,
+    spark_conf: Annotated[list[str] | None, typer.Option(help="KEY=VALUE, may be repeated.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Runs every stage: ingest, split, train-segmentation, segment, prepare, train-regression, evaluate, report."""
+    if what != "all":
+        raise CallError(
+            f"received 'run {what}'; 'run all' would do, or 'run --from STAGE', 'run --only STAGE'"
+        )
+    spark = {"--master": master, "--total-cores": total_cores, "--cores-per-worker": cores_per_worker}
+    wanting = [name for name, value in {**spark, "--spark-conf": spark_conf}.items() if value is not None]
+    if engine == "spark" or wanting:
+        raise CallError(
+            f"received {', '.join(wanting) or '--engine spark'}: this version runs in this machine's processes only; "
+            "--engine local would do"
+        )
+    from boneage_cli.runs import run_pipeline
+
+    result = run_pipeline(
+        data=data,
+        labels=labels,
+        outlines=outlines,
+        out=out,
+        config_path=config,
+        preset=preset,
+        seed=seed,
+        first=from_stage,
+        only=only,
+        workers=workers,
+        quiet=as_json,
+    )
+    _show(result.summary, result.lines, as_json)
+    if result.shortfalls:
+        raise typer.Exit(1)
+
+
+@app.command()
+def preprocess(
+    images: Images,
+    out: Out,
+    mode: Annotated[Literal["resize", "contrast"], typer.Option(help="resize: letterbox; contrast: CLAHE.")],
+    size: Annotated[tuple[int, int], typer.Option(metavar="H W", help="Height and width, pixels.")] = (
+        256,
+        256,
+    ),
+    fill: Annotated[str, typer.Option(help="Padding: white, black or a gray value.")] = "black",
+    clip_limit: Annotated[float, typer.Option(help="CLAHE's clip limit.")] = 2.0,
+    tiles: Annotated[int, typer.Option(help="CLAHE's tiles along each side.", min=1)] = 8,
+    workers: Workers = 0,
+    as_json: Json = False,
+) -> None:
+    """Resizes a folder of radiographs, or equalises their contrast."""
+    from boneage_cli.folders import contrast_folder, resize_folder
+
+    if mode == "resize":
+        result = resize_folder(images, out, size=size, fill=fill, workers=workers, quiet=as_json)
+    else:
+        result = contrast_folder(
+            images, out, clip_limit=clip_limit, tiles=tiles, workers=workers, quiet=as_json
+        )
+    _finish_folder(result, as_json)
+
+
+@app.command()
+def segment(
+    images: Images, out: Out, model: ModelFolder = None, workers: Workers = 0, as_json: Json = False
+) -> None:
+    """Finds the hand: OUT/masks/ID.png at the input's own size, and OUT/masked/ID.png."""
+    from boneage_cli.folders import segment_folder
+
+    _finish_folder(segment_folder(images, out, model=model, workers=workers, quiet=as_json), as_json)
+
+
+@app.command()
+def align(
+    images: Images,
+    out: Out,
+    masks: Annotated[Path | None, typer.Option(help="Folder of masks by id.")] = None,
+    model: ModelFolder = None,
+    workers: Workers = 0,
+    as_json: Json = False,
+) -> None:
+    """Turns each hand upright: OUT/ID.png."""
+    if (masks is None) == (model is None):
+        raise CallError("received both or neither of --masks and --model; one of them would do")
+    from boneage_cli.folders import align_folder
+
+    _finish_folder(
+        align_folder(images, out, masks=masks, model=model, workers=workers, quiet=as_json), as_json
+    )
+
+
+@app.command("train-segmentation")
+def train_segmentation(
+    images: Annotated[Path, typer.Argument(metavar="IMAGES", help="Folder of radiographs.")],
+    outlines: Annotated[
+        Path, typer.Argument(metavar="OUTLINES", help="Folder of outlines: masks or polygons.")
+    ],
+    out: Annotated[Path, typer.Option(help="Model folder to write.")],
+    architecture: Annotated[Architecture, typer.Option(help="Network.")] = "boneage",
+    init: Annotated[Path | None, typer.Option(help="Model folder to start from.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
+    preset: Annotated[Literal["quick", "standard"], typer.Option(help="The training's size.")] = "standard",
+    workers: Workers = 0,
+    as_json: Json = False,
+) -> None:
+    """Trains the network that finds the hand."""
+    from boneage_cli.runs import train_segmentation_model
+
+    summary = train_segmentation_model(
+        images,
+        outlines,
+        out,
+        architecture=architecture,
+        init=init,
+        config_path=config,
+        preset=preset,
+        workers=workers,
+        quiet=as_json,
+    )
+    _show(summary, [f"model written to {out}"], as_json)
+
+
+@app.command("train-regression")
+def train_regression(
+    images: Annotated[Path, typer.Argument(metavar="IMAGES", help="Folder of radiographs.")],
+    labels: Annotated[Path, typer.Argument(metavar="LABELS", help="Table id,boneage,male.")],
+    out: Annotated[Path, typer.Option(help="Model folder to write.")],
+    masks: Annotated[
+        Path | None, typer.Option(help="Folder of masks by id; found by the shipped model if not given.")
+    ] = None,
+    architecture: Annotated[Architecture, typer.Option(help="Network.")] = "report",
+    init: Annotated[Path | None, typer.Option(help="Model folder to start from.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
+    preset: Annotated[Literal["quick", "standard"], typer.Option(help="The training's size.")] = "standard",
+    workers: Workers = 0,
+    as_json: Json = False,
+) -> None:
+    """Trains the network that tells the age: one net a fold; the model is their average."""
+    from boneage_cli.runs import train_regression_model
+
+    summary = train_regression_model(
+        images,
+        labels,
+        out,
+        masks=masks,
+        architecture=architecture,
+        init=init,
+        config_path=config,
+        preset=preset,
+        workers=workers,
+        quiet=as_json,
+    )
+    _show(summary, [f"model written to {out}"], as_json)
+
+
+@app.command()
+def predict(
+    files: Annotated[list[Path], typer.Argument(metavar="FILES", help="Radiographs, or folders of them.")],
+    model: Annotated[
+        Path | None, typer.Option(help="Run or model folder; the shipped model by default.")
+    ] = None,
+    sex: Annotated[
+        Literal["F", "M"] | None, typer.Option(help="Sex of the child, where all files share it.")
+    ] = None,
+    cases: Annotated[Path | None, typer.Option(help="Table id,male.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the answers as CSV to this file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Tells the bone age of each radiograph, in months, with its interval."""
+    if sex and cases:
+        raise CallError("received both --sex and --cases; one of them would do")
+    from boneage_cli.predictor import predict_files, show_answers
+
+    answers = predict_files(files, model=model, sex=sex, cases=cases)
+    show_answers(answers, out=out, as_json=as_json)
+    if not any(answer.answered for answer in answers):
+        raise typer.Exit(1)
+
+
+@app.command()
+def evaluate(
+    predictions: Annotated[Path, typer.Argument(metavar="PREDICTIONS", help="Table id,age_months.")],
+    labels: Annotated[Path, typer.Argument(metavar="LABELS", help="Table id,boneage,male.")],
+    as_json: Json = False,
+) -> None:
+    """Compares predicted ages with labels: MAD, RMSE, bias, with bootstrap intervals."""
+    from boneage_cli.evaluation import evaluate_tables
+
+    _show(*evaluate_tables(predictions, labels), as_json)
+
+
+@app.command("evaluate-masks")
+def evaluate_masks(
+    predicted: Annotated[Path, typer.Argument(metavar="PREDICTED", help="Folder of masks by id.")],
+    truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="Folder of masks by id, or outlines.")],
+    as_json: Json = False,
+) -> None:
+    """Compares masks with the truth: Jaccard index per image, mean and median."""
+    from boneage_cli.evaluation import evaluate_mask_folders
+
+    _show(*evaluate_mask_folders(predicted, truth), as_json)
+
+
+@app.command()
+def phantom(
+    out: Out,
+    count: Annotated[int, typer.Option(help="How many.", min=1)] = 12,
+    seed: Annotated[int, typer.Option(help="Same seed, same phantoms.", min=0)] = 0,
+    size: Annotated[tuple[int, int], typer.Option(metavar="H W", help="Height and width, pixels.")] = (
+        512,
+        400,
+    ),
+    workers: Workers = 0,
+    as_json: Json = False,
+) -> None:
+    """Draws hand phantoms: OUT/images, OUT/outlines, OUT/labels.csv, OUT/keypoints.json."""
+    from boneage_cli.folders import phantom_folder
+
+    _finish_folder(
+        phantom_folder(out, count=count, seed=seed, size=size, workers=workers, quiet=as_json), as_json
+    )
+
+
+@app.command()
+def check(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Data folder.")],
+    labels: Annotated[Path | None, typer.Option(help="Table id,boneage,male.")] = None,
+    outlines: Annotated[Path | None, typer.Option(help="Folder of outlines.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Looks through a data set before hours are spent: unreadable, missing, doubled, unlabelled."""
+    from boneage_cli.checking import check_data
+
+    findings = check_data(data, labels=labels, outlines=outlines)
+    _show(findings.summary, findings.lines, as_json)
+    if findings.wrong:
+        raise typer.Exit(1)
+
+
+@app.command()
+def info(as_json: Json = False) -> None:
+    """Tells versions, shipped models, stages, and what is installed."""
+    from boneage_cli.info import describe
+
+    _show(*describe(), as_json)
+
+
+def _finish_folder(result: Any, as_json: bool) -> None:
+    _show(result.summary, result.lines, as_json)
+    if not result.done:
+        raise typer.Exit(1)
+
+
+def _show(summary: dict[str, Any], lines: list[str], as_json: bool) -> None:
+    """Prints a result: JSON for machines, lines for people."""
+    import json
+
+    for line in [json.dumps(summary, indent=1)] if as_json else lines:
+        typer.echo(line)
+
+
+def main() -> None:
+    """Runs the command; turns errors into exit codes: 0 done, 1 failed, 2 called wrongly."""
+    try:
+        app(standalone_mode=True)
+    except CallError as error:
+        _fail(error, 2)
+    except (KeyboardInterrupt, BrokenPipeError):
+        _fail("interrupted", 1)
+    except Exception as error:
+        if os.environ.get("BONEAGE_DEBUG"):
+            raise
+        _fail(error, 1)
+
+
+def _fail(error: object, code: int) -> None:
+    text = str(error) or type(error).__name__
+    typer.echo(f"boneage: {text}", err=True)
+    sys.exit(code)

@@ -1,0 +1,106 @@
+"""The stages that treat each case by itself, handed to the engine; and the split."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from boneage_sparkrun.engine import MapResult, MapTask
+from boneage_sparkrun.shards import shard_name, write_shard
+
+from boneage_cli.config import to_dict
+from boneage_cli.errors import RunError
+
+if TYPE_CHECKING:
+    from boneage_cli.pipeline import Run
+
+__all__ = ["ingest", "map_cases", "prepare", "segment", "split", "write_sources"]
+
+
+def ingest(run: Run) -> dict[str, Any]:
+    """Takes the radiographs in, at the size of the run; sets aside what cannot be read."""
+    sources = write_sources(run, run.workspace.folder / "sources")
+    result = map_cases(run, "ingest", sources, to_dict(run.config.ingest))
+    return {"cases": result.done, "set_aside": result.failed}
+
+
+def write_sources(run: Run, folder: Any) -> list[list[str]]:
+    """Writes the list of cases as shards, for `ingest` to read."""
+    cases, size = run.cases(), run.config.shard_size
+    count = max(1, -(-len(cases) // size))
+    uris = [str(folder / shard_name(index, count)) for index in range(count)]
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("shard-*"):
+        old.unlink()
+    for index, uri in enumerate(uris):
+        write_shard(uri, cases[index * size : (index + 1) * size])
+    return [[uri] for uri in uris]
+
+
+def split(run: Run) -> dict[str, Any]:
+    """Decides for the whole run who is test and in which fold everyone else is."""
+    from boneage_regression.folds import assign_folds, in_test
+
+    cases = list(run.workspace.records(("ingest",), ("age_months", "male", "outline")))
+    rest = [case for case in cases if not in_test(case["case_id"])]
+    folds = assign_folds(
+        [case["case_id"] for case in rest],
+        [case["age_months"] for case in rest],
+        [case["male"] for case in rest],
+        k=run.config.split.folds,
+    )
+    for uri in run.workspace.shards("ingest"):
+        ids = [case["case_id"] for case in _only_ids(uri)]
+        write_shard(
+            str(run.workspace.stage("split") / uri.rsplit("/", 1)[1]),
+            [
+                {
+                    "case_id": case_id,
+                    "part": "test" if in_test(case_id) else "train",
+                    "fold": folds.get(case_id, -1),
+                }
+                for case_id in ids
+            ],
+        )
+    return {"train": len(rest), "test": len(cases) - len(rest), "folds": run.config.split.folds}
+
+
+def _only_ids(uri: str) -> list[dict[str, Any]]:
+    from boneage_cli.workspace import merged
+
+    return list(merged([uri], ()))
+
+
+def segment(run: Run) -> dict[str, Any]:
+    """Finds the hand in every radiograph."""
+    model = None if run.masks_given else str(run.workspace.segmentation_model)
+    stages = ("ingest",)
+    table = run.workspace.shard_table(stages)
+    if run.masks_given:
+        sources = sorted(str(path) for path in (run.workspace.folder / "sources").glob("shard-*"))
+        table = [[*row, source] for row, source in zip(table, sources, strict=True)]
+    result = map_cases(run, "segment", table, {"model": model})
+    return {"cases": result.done, "set_aside": result.failed}
+
+
+def prepare(run: Run) -> dict[str, Any]:
+    """Makes the regression network's input of every radiograph."""
+    table = run.workspace.shard_table(("ingest", "segment"))
+    result = map_cases(run, "prepare", table, to_dict(run.config.prepare))
+    return {"cases": result.done, "set_aside": result.failed}
+
+
+def map_cases(run: Run, name: str, sources: list[list[str]], config: dict[str, Any]) -> MapResult:
+    """Runs one map stage on the engine; fails when too many cases were set aside.
+
+    Raises:
+        RunError: If more than the share of cases in the settings was set aside, or all of them.
+    """
+    task = MapTask(name, f"boneage_cli.stages:setup_{name}", f"boneage_cli.stages:apply_{name}", config)
+    folder = str(run.workspace.stage(name))
+    result = run.engine.map(task, sources, folder, progress=run.progress.count)
+    total = result.done + result.failed
+    if result.failed:
+        run.progress.note(f"{name}: {result.failed} of {total} cases set aside; reasons in {folder}/failures")
+    if not result.done or result.failed > run.config.ingest.max_failures * total:
+        raise RunError(f"{name}: {result.failed} of {total} cases failed; reasons in {folder}/failures")
+    return result

@@ -1,0 +1,79 @@
+"""Markers of finished stages: what was done is not done twice, what changed is done again."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+__all__ = ["code_version", "digest", "is_done", "mark_done", "read_marker", "remove_marker", "write_whole"]
+
+MARKER = "done.json"
+_PACKAGES = (
+    "boneage_imaging",
+    "boneage_segmentation",
+    "boneage_regression",
+    "boneage_sparkrun",
+    "boneage_cli",
+)
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of a JSON-able value, the same for equal values."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+@functools.cache
+def code_version() -> str:
+    """SHA-256 over the source files of the five packages."""
+    total = hashlib.sha256()
+    for name in _PACKAGES:
+        folder = Path(str(importlib.import_module(name).__file__)).parent
+        for path in sorted(folder.rglob("*.py")):
+            total.update(str(path.relative_to(folder)).encode() + path.read_bytes())
+    return total.hexdigest()
+
+
+def mark_done(folder: Path, key: str, summary: dict[str, Any]) -> None:
+    """Writes the marker of a stage, last of all: its key, its summary, and the digests of its files."""
+    marker = {"key": key, "summary": summary, "files": _file_digests(folder)}
+    write_whole(folder / MARKER, json.dumps(marker, indent=1).encode())
+
+
+def is_done(folder: Path, key: str) -> bool:
+    """Whether the stage was finished for the same key and every file it wrote is still as it was."""
+    marker = read_marker(folder)
+    return marker is not None and marker["key"] == key and marker["files"] == _file_digests(folder)
+
+
+def read_marker(folder: Path) -> dict[str, Any] | None:
+    """The marker of a stage, or None if there is none that can be read."""
+    try:
+        marker: dict[str, Any] = json.loads((folder / MARKER).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return marker if {"key", "summary", "files"} <= set(marker) else None
+
+
+def remove_marker(folder: Path) -> None:
+    """Takes the marker away, before the stage is begun anew."""
+    (folder / MARKER).unlink(missing_ok=True)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Writes a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.partial")
+    beside.write_bytes(data)
+    beside.replace(path)
+
+
+def _file_digests(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != MARKER
+    }

@@ -1,0 +1,208 @@
+"""The one table of stages, and the way through it: from the first to the last, or from one, or only one."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from boneage_sparkrun.engine import Engine
+
+from boneage_cli import evaluation, fitting, mapping, report
+from boneage_cli.config import RunConfig, to_dict, to_toml
+from boneage_cli.errors import CallError, RunError
+from boneage_cli.markers import (
+    code_version,
+    digest,
+    is_done,
+    mark_done,
+    read_marker,
+    remove_marker,
+    write_whole,
+)
+from boneage_cli.progress import Progress
+from boneage_cli.workspace import Workspace
+
+__all__ = ["STAGES", "Run", "Stage", "run_stages", "stage_names"]
+
+Summary = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One line of the table.
+
+    Attributes:
+        name: What it is called on the command line, and its folder's name.
+        reads: The stages whose output it reads.
+        settings: The sections of the configuration that it depends on.
+        work: Does it, and returns a summary.
+    """
+
+    name: str
+    reads: tuple[str, ...]
+    settings: tuple[str, ...]
+    work: Callable[[Run], Summary]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a stage needs to do its work.
+
+    Attributes:
+        workspace: The run's folder.
+        config: The resolved settings.
+        engine: Where map stages and folds run.
+        cases: Lists the cases that `ingest` reads.
+        origin: What the cases are, for the reader: the data's paths, or phantoms.
+        phantoms: Whether the cases are phantoms, drawn because no data were given.
+        init: Weights that training starts from, by stage name.
+        progress: Where progress is shown.
+        segmentation_model: A segmentation model to be used as it is, instead of training one.
+        masks_given: Whether every case brings its mask.
+    """
+
+    workspace: Workspace
+    config: RunConfig
+    engine: Engine
+    cases: Callable[[], list[dict[str, Any]]]
+    origin: dict[str, str]
+    progress: Progress
+    phantoms: bool = False
+    init: dict[str, str] | None = None
+    segmentation_model: str | None = None
+    masks_given: bool = False
+
+
+STAGES: tuple[Stage, ...] = (
+    Stage("ingest", (), ("shard_size", "phantoms", "ingest"), mapping.ingest),
+    Stage("split", ("ingest",), ("split", "seed"), mapping.split),
+    Stage(
+        "train-segmentation",
+        ("ingest", "split"),
+        ("split", "segmentation", "seed"),
+        fitting.train_segmentation,
+    ),
+    Stage("segment", ("ingest", "train-segmentation"), (), mapping.segment),
+    Stage("prepare", ("ingest", "segment"), ("prepare",), mapping.prepare),
+    Stage(
+        "train-regression",
+        ("ingest", "split", "train-segmentation", "segment", "prepare"),
+        ("split", "regression", "prepare", "ingest", "seed"),
+        fitting.train_regression,
+    ),
+    Stage(
+        "evaluate",
+        ("ingest", "split", "train-segmentation", "segment", "prepare", "train-regression"),
+        ("acceptance",),
+        evaluation.evaluate,
+    ),
+    Stage(
+        "report", ("ingest", "split", "segment", "prepare", "train-regression", "evaluate"), (), report.write
+    ),
+)
+
+
+def stage_names() -> tuple[str, ...]:
+    """The stages' names, in order."""
+    return tuple(stage.name for stage in STAGES)
+
+
+def run_stages(
+    run: Run, *, first: str | None = None, only: str | None = None, last: str | None = None
+) -> Summary:
+    """Runs the stages in order; one that was finished for the same settings and inputs is not done again.
+
+    Args:
+        run: What to run on.
+        first: Do this stage and those after it anew; those before it must be done.
+        only: Do this stage alone anew; those before it must be done.
+        last: Stop after this stage.
+
+    Returns:
+        The summaries of all stages that are done now, by name.
+
+    Raises:
+        CallError: If a stage's name is unknown, or another run works in the same folder.
+        RunError: If a stage before the first is not done.
+    """
+    names = stage_names()
+    for name in (first, only, last):
+        if name is not None and name not in names:
+            raise CallError(f"there is no stage {name!r}; there are {', '.join(names)}")
+    start = names.index(only or first) if only or first else 0
+    end = names.index(only or last) if only or last else len(names) - 1
+    with _locked(run.workspace.folder):
+        write_whole(run.workspace.folder / "config.toml", to_toml(run.config).encode())
+        summaries = {}
+        for index, stage in enumerate(STAGES[: end + 1]):
+            key = _key(run, stage)
+            folder = run.workspace.stage(stage.name)
+            forced = bool(only or first) and index >= start
+            if not forced and is_done(folder, key):
+                run.progress.skipped(stage.name)
+            elif index < start:
+                raise RunError(f"the stage {stage.name} is not done for these settings; run it first")
+            else:
+                _do(run, stage, folder, key)
+            marker = read_marker(folder)
+            summaries[stage.name] = marker["summary"] if marker else {}
+    return summaries
+
+
+def _do(run: Run, stage: Stage, folder: Path, key: str) -> None:
+    remove_marker(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    started = time.monotonic()
+    with run.progress.stage(stage.name):
+        summary = stage.work(run)
+    mark_done(folder, key, {**summary, "seconds": round(time.monotonic() - started, 1)})
+
+
+def _key(run: Run, stage: Stage) -> str:
+    """What the stage's output depends on: its settings, the code, its inputs."""
+    settings = to_dict(run.config)
+    inputs = [read_marker(run.workspace.stage(name)) for name in stage.reads]
+    return digest(
+        {
+            "settings": {name: settings[name] for name in stage.settings},
+            "code": code_version(),
+            "inputs": [marker and marker["files"] for marker in inputs],
+            "origin": _origin(run, stage),
+        }
+    )
+
+
+def _origin(run: Run, stage: Stage) -> Any:
+    if stage.name == "ingest":
+        return [_stamped(case) for case in run.cases()]
+    given = [run.segmentation_model, run.masks_given]
+    return [given, (run.init or {}).get(stage.name)] if stage.name.startswith("train") else given
+
+
+def _stamped(case: dict[str, Any]) -> dict[str, Any]:
+    """A case with the size and time of its files, and without their bytes."""
+    plain: dict[str, Any] = {k: digest(v.hex()) if isinstance(v, bytes) else v for k, v in case.items()}
+    for name in ("uri", "outline_uri", "mask_uri"):
+        if plain.get(name):
+            stat = Path(plain[name]).stat()
+            plain[f"{name}_stamp"] = [stat.st_size, stat.st_mtime_ns]
+    return plain
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keeps a second run out of the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise CallError(f"another run works in {folder}; wait for it or choose another --out") from error
+        yield

@@ -1,0 +1,116 @@
+"""What a person sees while the work goes on: rich bars on a terminal, plain lines elsewhere, on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bars
+
+__all__ = ["Progress"]
+
+_POLL_SECONDS = 0.5
+
+
+class Progress:
+    """Shows stages, counts within them, and training epochs read from the logs that trainings write.
+
+    Args:
+        quiet: Show nothing.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.console = Console(stderr=True, quiet=quiet, highlight=False)
+        self._bars: Bars | None = None
+        self._task: Any = None
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Shows one stage from its begin to its end, with the time it took."""
+        started = time.monotonic()
+        if not self.console.is_terminal:
+            self.console.print(f"{name} ...")
+        with self._bars_shown(name):
+            yield
+        self.console.print(f"{name}: done in {time.monotonic() - started:.1f} s")
+
+    @contextlib.contextmanager
+    def _bars_shown(self, name: str) -> Iterator[None]:
+        if not self.console.is_terminal:
+            yield
+            return
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        with Bars(*columns, console=self.console, transient=True) as self._bars:
+            self._task = self._bars.add_task(name, total=None)
+            try:
+                yield
+            finally:
+                self._bars = None
+
+    def count(self, done: int, total: int) -> None:
+        """Tells how much of the present stage is done."""
+        if self._bars is not None:
+            self._bars.update(self._task, completed=done, total=total)
+
+    def skipped(self, name: str) -> None:
+        """Tells that a stage was found done."""
+        self.console.print(f"{name}: done already")
+
+    def note(self, text: str) -> None:
+        """Tells something in passing."""
+        self.console.print(text)
+
+    @contextlib.contextmanager
+    def following(self, logs: list[Path], total_epochs: int) -> Iterator[None]:
+        """Shows the epochs of trainings that write their events as JSON lines into these files.
+
+        Args:
+            logs: One file a training; they may not be there yet.
+            total_epochs: Of all trainings together.
+        """
+        stop = threading.Event()
+        thread = threading.Thread(target=self._follow, args=(logs, total_epochs, stop), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    def _follow(self, logs: list[Path], total: int, stop: threading.Event) -> None:
+        seen = 0
+        while not stop.wait(_POLL_SECONDS):
+            events = [event for log in logs for event in read_events(log)]
+            if len(events) > seen:
+                seen = len(events)
+                self.count(seen, total)
+
+
+def read_events(log: Path) -> list[dict[str, Any]]:
+    """The events of a training so far; a line that is not whole yet is left for later."""
+    try:
+        lines = log.read_text(encoding="utf-8").split("\n")[:-1]
+    except FileNotFoundError:
+        return []
+    return [json.loads(line) for line in lines]

@@ -1,0 +1,197 @@
+"""What the map stages do to one case: named functions, so that any worker can import them.
+
+Each stage is a pair: `setup_NAME(config)`, called once per worker, and `apply_NAME(case, resource)`, which
+returns only the fields that it adds. What `predict` does to one radiograph is made of the same functions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from boneage_imaging.codec import decode, decode_mask, encode_png
+from boneage_imaging.contrast import clahe, invert, stretch
+from boneage_imaging.errors import AlignmentError
+from boneage_imaging.geometry import fit_within, letterbox, resize, warp
+from boneage_imaging.masks import apply_mask
+from boneage_imaging.quality import assess, is_inverted
+from boneage_sparkrun.storage import open_storage
+
+from boneage_cli.config import Ingest, Prepare
+
+if TYPE_CHECKING:
+    from boneage_segmentation.inference import Segmenter
+
+__all__ = [
+    "Prepared",
+    "apply_ingest",
+    "apply_prepare",
+    "apply_segment",
+    "ingest_image",
+    "prepare_image",
+    "setup_ingest",
+    "setup_prepare",
+    "setup_segment",
+]
+
+Case = dict[str, Any]
+_BLACK = 0
+
+
+def ingest_image(data: bytes, settings: Ingest) -> tuple[np.ndarray, tuple[int, int]]:
+    """Decodes a radiograph and shrinks it to the long side of the settings.
+
+    Returns:
+        The gray image, 8 or 16 bit, and its size (height, width) in the file.
+    """
+    image = decode(data)
+    size = (int(image.shape[0]), int(image.shape[1]))
+    return (fit_within(image, settings.long_side) if settings.long_side else image), size
+
+
+def setup_ingest(config: dict[str, Any]) -> Ingest:
+    """The settings of `ingest` from a plain dict."""
+    return Ingest(**config)
+
+
+def apply_ingest(case: Case, settings: Ingest) -> Case:
+    """Takes one case in: reads or draws the radiograph, brings it to size, and its outline with it."""
+    if case["kind"] == "phantom":
+        return _draw(case)
+    if case["kind"] == "thumbnail":
+        image, size = _unsquash(case, settings.thumbnail_long_side)
+    else:
+        image, size = ingest_image(_read(case["uri"]), settings)
+    outline = None
+    if case["outline_uri"]:
+        from boneage_segmentation.annotation import read_outline
+
+        outline = read_outline(_read(case["outline_uri"]), case["outline_uri"], _shape(image))
+    return _taken_in(image, size, outline, case["age_months"], case["male"])
+
+
+def _taken_in(
+    image: np.ndarray, size: tuple[int, int], outline: np.ndarray | None, age: float | None, male: bool | None
+) -> Case:
+    return {
+        "image": encode_png(image),
+        "height": image.shape[0],
+        "width": image.shape[1],
+        "source_height": size[0],
+        "source_width": size[1],
+        "bits": image.dtype.itemsize * 8,
+        "outline": None if outline is None else encode_png(outline),
+        "age_months": age,
+        "male": male,
+    }
+
+
+def _draw(case: Case) -> Case:
+    from boneage_imaging.phantom import draw_case
+
+    size = (case["true_height"], case["true_width"])
+    drawn = draw_case(case["phantom_seed"], case["phantom_index"], size=size)
+    return _taken_in(drawn.image, size, drawn.mask, drawn.age_months, drawn.male)
+
+
+def _unsquash(case: Case, long_side: int) -> tuple[np.ndarray, tuple[int, int]]:
+    thumbnail = decode(case["thumbnail"])
+    height, width = case["true_height"] or thumbnail.shape[0], case["true_width"] or thumbnail.shape[1]
+    scale = long_side / max(height, width)
+    return resize(thumbnail, (round(height * scale), round(width * scale))), (height, width)
+
+
+def _read(uri: str) -> bytes:
+    return open_storage(uri).read(uri)
+
+
+def _shape(image: np.ndarray) -> tuple[int, int]:
+    return int(image.shape[0]), int(image.shape[1])
+
+
+def setup_segment(config: dict[str, Any]) -> Segmenter | None:
+    """Loads the segmentation network once per worker; None where all masks are given."""
+    from boneage_segmentation.inference import Segmenter
+
+    return Segmenter.load(config["model"], threads=1) if config["model"] else None
+
+
+def apply_segment(case: Case, segmenter: Segmenter | None) -> Case:
+    """Finds the hand, or takes the mask that is given, and says whether it is one."""
+    image = decode(case["image"])
+    if case.get("mask_uri"):
+        mask = decode_mask(_read(case["mask_uri"]))
+        mask = mask if mask.shape == image.shape else resize(mask, _shape(image))
+    elif segmenter is not None:
+        mask = segmenter.mask(image)
+    else:
+        raise ValueError(f"the case {case['case_id']} has no mask, and there is no model to find one")
+    verdict = assess(image, mask)
+    return {
+        "mask": encode_png(mask),
+        "mask_share": float(mask.mean()),
+        "status": verdict.status,
+        "reason": "; ".join(verdict.reasons),
+    }
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The input of the regression network.
+
+    Attributes:
+        image: uint8 (height, width).
+        matrix: The 2 x 3 map from the ingested radiograph to `image`.
+        status: `ok` or `warning`.
+        reason: Why it is not `ok`.
+    """
+
+    image: np.ndarray
+    matrix: np.ndarray
+    status: str = "ok"
+    reason: str = ""
+
+
+def prepare_image(image: np.ndarray, mask: np.ndarray, settings: Prepare) -> Prepared:
+    """Contrast, mask, turn, crop and size in one resampling.
+
+    Args:
+        image: Gray radiograph (height, width), 8 or 16 bit.
+        mask: The hand, bool (height, width).
+        settings: What is done and to which size.
+    """
+    from boneage_imaging.alignment import alignment_matrix
+
+    size = (settings.height, settings.width)
+    positive = invert(image) if is_inverted(image, mask) else image
+    gray = stretch(positive, mask=mask)
+    if settings.clahe:
+        gray = clahe(gray, clip_limit=settings.clip_limit, tiles=(settings.tiles, settings.tiles))
+    if settings.mask:
+        gray = apply_mask(gray, mask, fill=_BLACK)
+    if not settings.align:
+        return Prepared(letterbox(gray, size, fill=_BLACK)[0], letterbox(gray, size)[1].matrix())
+    try:
+        matrix = alignment_matrix(mask, size)
+    except AlignmentError as error:
+        box = letterbox(gray, size, fill=_BLACK)
+        return Prepared(box[0], box[1].matrix(), "warning", f"the hand could not be turned upright: {error}")
+    return Prepared(warp(gray, matrix, size, fill=_BLACK), matrix)
+
+
+def setup_prepare(config: dict[str, Any]) -> Prepare:
+    """The settings of `prepare` from a plain dict."""
+    return Prepare(**config)
+
+
+def apply_prepare(case: Case, settings: Prepare) -> Case:
+    """Prepares one case; where no hand was found there is no input."""
+    if case["status"] == "refused":
+        return {"input": None, "prepare_status": "refused", "prepare_reason": case["reason"]}
+    prepared = prepare_image(decode(case["image"]), decode_mask(case["mask"]), settings)
+    return {
+        "input": encode_png(prepared.image),
+        "prepare_status": prepared.status,
+        "prepare_reason": prepared.reason,
+    }
