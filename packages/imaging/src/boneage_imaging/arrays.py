@@ -1,0 +1,66 @@
+"""The kinds of array this package speaks of, and the one place where arguments are checked."""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from boneage_imaging.errors import ArrayError, ParameterError
+
+__all__ = [
+    "Array",
+    "Image",
+    "Mask",
+    "Matrix",
+    "Size",
+    "check_gray",
+    "check_mask",
+    "check_plane",
+    "check_size",
+]
+
+Image: TypeAlias = npt.NDArray[Any]
+"""A gray image: 2-D, uint8 or uint16; usually white bone on a dark ground."""
+Mask: TypeAlias = npt.NDArray[np.bool_]
+"""A region: 2-D, bool."""
+Array: TypeAlias = npt.NDArray[Any]
+"""An image, a mask or a 2-D float array such as a probability."""
+Matrix: TypeAlias = npt.NDArray[np.float64]
+"""An affine map, 2 x 3, of points (x, y, 1), source to target; (0, 0) is the centre of the first pixel."""
+Size: TypeAlias = tuple[int, int]
+"""(height, width) in pixels."""
+
+_GRAY = (np.dtype(np.uint8), np.dtype(np.uint16))
+_PLANE = (*_GRAY, np.dtype(np.bool_), np.dtype(np.float32), np.dtype(np.float64))
+
+
+def _describe(value: object) -> str:
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} of shape {value.shape}"
+    return f"a {type(value).__name__}"
+
+
+def _check(value: object, dtypes: tuple[np.dtype[Any], ...], wanted: str) -> None:
+    if not isinstance(value, np.ndarray) or value.ndim != 2 or value.dtype not in dtypes or value.size == 0:
+        raise ArrayError(wanted, _describe(value))
+
+
+def check_gray(image: object) -> None:
+    """Raise ArrayError unless `image` is 2-D, not empty, uint8 or uint16."""
+    _check(image, _GRAY, "a 2-D, not empty uint8 or uint16 image")
+
+
+def check_mask(mask: object) -> None:
+    """Raise ArrayError unless `mask` is 2-D, not empty and bool."""
+    _check(mask, (np.dtype(np.bool_),), "a 2-D, not empty bool mask")
+
+
+def check_plane(array: object) -> None:
+    """Raise ArrayError unless `array` is 2-D, not empty, uint8, uint16, bool, float32 or float64."""
+    _check(array, _PLANE, "a 2-D, not empty array of uint8, uint16, bool, float32 or float64")
+
+
+def check_size(size: tuple[int, int], name: str = "size") -> None:
+    """Raise ParameterError unless `size` is (height, width), both at least 1."""
+    if len(size) != 2 or min(size) < 1:
+        raise ParameterError(name, "(height, width), both at least 1", size)

@@ -1,0 +1,157 @@
+"""Bytes to gray picture and back: no paths, so that any storage will do."""
+
+import cv2
+import numpy as np
+
+from boneage_imaging.arrays import Image, Mask, check_gray
+from boneage_imaging.errors import ArrayError, DecodeError, ParameterError
+from boneage_imaging.header import read_header
+
+__all__ = ["MAX_PIXELS", "decode", "decode_mask", "encode_jpeg", "encode_png"]
+
+MAX_PIXELS = 100_000_000
+"""The most pixels that are decoded unless the caller says otherwise."""
+
+
+def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image:
+    """Read a radiograph: PNG, JPEG, TIFF, BMP, or DICOM with the extra `dicom`.
+
+    Colour becomes gray by luma (ITU-R BT.601), transparency is laid on black, Exif's orientation is applied,
+    16 bits stay 16. The size is read from the header and bounded before anything is decoded.
+
+    Args:
+        data: the whole file.
+        max_pixels: refuse what has more.
+
+    Returns:
+        2-D uint8 or uint16.
+
+    Raises:
+        DecodeError: with a plain reason.
+
+    Example:
+        >>> decode(encode_png(np.array([[0, 1000]], np.uint16))).tolist()
+        [[0, 1000]]
+    """
+    if data[128:132] == b"DICM":
+        from boneage_imaging.dicom import decode_dicom
+
+        return decode_dicom(data, max_pixels=max_pixels)
+    return _to_gray(_decode_pixels(data, max_pixels))
+
+
+def decode_mask(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Mask:
+    """Read a mask: what is not black (and not fully transparent) is inside.
+
+    Args:
+        data: a PNG, JPEG, TIFF or BMP file; JPEG blurs edges, so prefer the others.
+        max_pixels: refuse what has more.
+
+    Returns:
+        2-D bool.
+
+    Raises:
+        DecodeError: with a plain reason.
+
+    Example:
+        >>> decode_mask(encode_png(np.array([[True, False]]))).tolist()
+        [[True, False]]
+    """
+    pixels = _decode_pixels(data, max_pixels)
+    if pixels.ndim == 2:
+        return np.asarray(pixels != 0)
+    inside = np.asarray((pixels[..., :3] != 0).any(axis=2))
+    return inside & (pixels[..., 3] != 0) if pixels.shape[2] == 4 else inside
+
+
+def encode_png(image: Image | Mask) -> bytes:
+    """Write a PNG, without loss.
+
+    Args:
+        image: 2-D uint8, uint16, or bool, which is written as 0 and 255.
+
+    Returns:
+        The file.
+
+    Example:
+        >>> encode_png(np.zeros((2, 2), np.uint8))[1:4]
+        b'PNG'
+    """
+    is_mask = isinstance(image, np.ndarray) and image.dtype == np.bool_
+    pixels: Image = image.astype(np.uint8) * np.uint8(255) if is_mask else image
+    check_gray(pixels)
+    return bytes(cv2.imencode(".png", pixels)[1])
+
+
+def encode_jpeg(image: Image, quality: int = 90) -> bytes:
+    """Write a JPEG, with loss.
+
+    Args:
+        image: 2-D uint8; JPEG has no 16 bits.
+        quality: 1 to 100.
+
+    Returns:
+        The file.
+
+    Example:
+        >>> encode_jpeg(np.zeros((2, 2), np.uint8))[:2].hex()
+        'ffd8'
+    """
+    check_gray(image)
+    if image.dtype != np.uint8:
+        raise ArrayError("a uint8 image (contrast.to_uint8 makes one)", str(image.dtype))
+    if not 1 <= quality <= 100:
+        raise ParameterError("quality", "1 to 100", quality)
+    return bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(quality)])[1])
+
+
+def _decode_pixels(data: bytes, max_pixels: int) -> Image:
+    """The pixels as stored, turned upright: (height, width) or (height, width, 3 or 4), blue first."""
+    header = read_header(data)
+    check_pixels(header.size, max_pixels)
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        raise DecodeError(f"the {header.kind} is damaged") from error
+    if pixels is None:
+        raise DecodeError(f"the {header.kind} is damaged")
+    if pixels.dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)):
+        raise DecodeError(f"the {header.kind} has {pixels.dtype} pixels; unsigned 8 and 16 bits can be read")
+    if header.white_is_zero and pixels.dtype == np.uint16:
+        pixels = np.bitwise_not(pixels)  # OpenCV itself inverts such a TIFF at 8 bits only
+    return _turn_upright(pixels, header.orientation)
+
+
+def check_pixels(size: tuple[int, int], max_pixels: int) -> None:
+    """Raise DecodeError if a picture of this size has more than `max_pixels` pixels.
+
+    Example:
+        >>> check_pixels((10, 10), 99)
+        Traceback (most recent call last):
+        boneage_imaging.errors.DecodeError: the picture is 10 x 10 pixels (height, width); at most 99 are read
+    """
+    if size[0] * size[1] > max_pixels:
+        raise DecodeError(
+            f"the picture is {size[0]} x {size[1]} pixels (height, width); at most {max_pixels} are read"
+        )
+
+
+def _turn_upright(pixels: Image, orientation: int) -> Image:
+    """Undo Exif's orientation: 2 to 4 mirror or turn, 5 to 8 swap rows and columns first."""
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _to_gray(pixels: Image) -> Image:
+    if pixels.ndim == 2:
+        return pixels
+    gray: Image = np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels[..., :3]), cv2.COLOR_BGR2GRAY))
+    if pixels.shape[2] == 4:
+        white = np.iinfo(pixels.dtype).max
+        gray = np.rint(gray * (pixels[..., 3] / white)).astype(pixels.dtype)
+    return gray
