@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from boneage_imaging.codec import decode, decode_mask, encode_png
-from boneage_imaging.contrast import clahe, invert, stretch
+from boneage_imaging.contrast import clahe, invert, window
 from boneage_imaging.errors import AlignmentError
 from boneage_imaging.geometry import fit_within, letterbox, resize, warp
 from boneage_imaging.masks import apply_mask
-from boneage_imaging.quality import assess, is_inverted
+from boneage_imaging.polarity import is_inverted
+from boneage_imaging.quality import assess
 from boneage_sparkrun.storage import open_storage
 
 from boneage_cli.config import Ingest, Prepare
@@ -165,7 +166,7 @@ def prepare_image(image: np.ndarray, mask: np.ndarray, settings: Prepare) -> Pre
 
     size = (settings.height, settings.width)
     positive = invert(image) if is_inverted(image, mask) else image
-    gray = stretch(positive, mask=mask)
+    gray = window(positive, *_gray_range(positive, mask))
     if settings.clahe:
         gray = clahe(gray, clip_limit=settings.clip_limit, tiles=(settings.tiles, settings.tiles))
     if settings.mask:
@@ -178,6 +179,12 @@ def prepare_image(image: np.ndarray, mask: np.ndarray, settings: Prepare) -> Pre
         box = letterbox(gray, size, fill=_BLACK)
         return Prepared(box[0], box[1].matrix(), "warning", f"the hand could not be turned upright: {error}")
     return Prepared(warp(gray, matrix, size, fill=_BLACK), matrix)
+
+
+def _gray_range(image: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
+    """From the darkest to the lightest of the hand, a half percent left off at each end."""
+    low, high = np.percentile(image[mask] if mask.any() else image, (0.5, 99.5))
+    return float(low), float(max(high, low + 1))
 
 
 def setup_prepare(config: dict[str, Any]) -> Prepare:

@@ -1,0 +1,186 @@
+"""From one radiograph to one answer; also the Python API of a trained model.
+
+>>> from boneage_cli.predictor import Predictor               # doctest: +SKIP
+>>> Predictor().predict(open("hand.png", "rb").read(), sex="F")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from boneage_cli.errors import CallError, DataError
+from boneage_cli.labels import read_sexes, write_table
+from boneage_cli.sources import image_files
+
+if TYPE_CHECKING:
+    from boneage_cli.stages import Prepared
+
+__all__ = ["Answer", "Predictor", "find_model", "predict_files", "show_answers"]
+
+COLUMNS = ("id", "age_months", "lower", "upper", "status", "reason")
+NOTICE = "Not a medical device."
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is said of one radiograph.
+
+    Attributes:
+        id: The file's stem.
+        age_months: Bone age in months; None where there is no answer.
+        lower: Lower end of the interval, months.
+        upper: Upper end of the interval, months.
+        status: `ok`, `warning` (there is an answer, read the reason) or `refused` (there is none).
+        reason: Why it is not `ok`.
+    """
+
+    id: str
+    age_months: float | None
+    lower: float | None
+    upper: float | None
+    status: str
+    reason: str
+
+    @property
+    def answered(self) -> bool:
+        """Whether there is an age."""
+        return self.age_months is not None
+
+
+class Predictor:
+    """A model folder, ready to answer.
+
+    Args:
+        model: A run's folder or a model folder; None for the shipped model.
+
+    Raises:
+        CallError: If there is no model in the folder.
+    """
+
+    def __init__(self, model: Path | None = None) -> None:
+        from boneage_regression.inference import Regressor
+        from boneage_segmentation.inference import Segmenter
+
+        from boneage_cli.config import Ingest, Prepare
+
+        folder = find_model(model)
+        self.regressor = Regressor.load(folder)
+        preprocessing = self.regressor.metadata["preprocessing"]
+        self.ingest = Ingest(**preprocessing["ingest"])
+        self.prepare = Prepare(**preprocessing["prepare"])
+        self.segmenter = Segmenter.load(_find_segmentation(folder, preprocessing["segmentation"]))
+
+    def predict(self, data: bytes, *, sex: str | None = None, case_id: str = "") -> Answer:
+        """Tells the bone age of one radiograph.
+
+        Args:
+            data: The file's bytes.
+            sex: `F`, `M`, or None where it is not known; it is never guessed.
+            case_id: Stands in the answer.
+
+        Returns:
+            The answer; a file that is no radiograph of a hand is refused, with the reason.
+        """
+        from boneage_imaging.errors import ImagingError
+        from boneage_imaging.quality import assess
+
+        from boneage_cli.stages import ingest_image, prepare_image
+
+        try:
+            image, _ = ingest_image(data, self.ingest)
+        except ImagingError as error:
+            return _refused(case_id, str(error))
+        mask = self.segmenter.mask(image)
+        verdict = assess(image, mask)
+        if verdict.status == "refused":
+            return _refused(case_id, "; ".join(verdict.reasons))
+        return self._answer(case_id, prepare_image(image, mask, self.prepare), list(verdict.reasons), sex)
+
+    def _answer(self, case_id: str, prepared: Prepared, reasons: list[str], sex: str | None) -> Answer:
+        found = self.regressor.predict(np.asarray(prepared.image), sex)
+        reasons = [reason for reason in [*reasons, prepared.reason, found.reason] if reason]
+        return Answer(
+            case_id,
+            round(found.age_months, 2),
+            round(found.lower, 2),
+            round(found.upper, 2),
+            "warning" if reasons else "ok",
+            "; ".join(reasons),
+        )
+
+
+def _refused(case_id: str, reason: str) -> Answer:
+    return Answer(case_id, None, None, None, "refused", reason)
+
+
+def find_model(folder: Path | None) -> Path:
+    """The regression model in a run's folder, in a model folder, or the shipped one.
+
+    Raises:
+        CallError: If there is none.
+    """
+    if folder is None:
+        from boneage_regression.inference import default_model
+
+        return default_model()
+    for candidate in (folder / "train-regression" / "model", folder):
+        if (candidate / "model.json").is_file():
+            return candidate
+    raise CallError(f"received {folder} for --model, which holds no model; a run's folder or a model folder would do")
+
+
+def _find_segmentation(folder: Path, digest: str) -> Path:
+    """The segmentation that a regression model was trained with: inside its folder, or the shipped one."""
+    if (folder / "segmentation" / "model.json").is_file():
+        return folder / "segmentation"
+    from boneage_segmentation.inference import Segmenter, default_model
+
+    shipped = default_model()
+    if Segmenter.load(shipped).metadata["digest"] != digest:
+        raise DataError(f"the model in {folder} was trained with another segmentation than the shipped one")
+    return shipped
+
+
+def predict_files(files: list[Path], *, model: Path | None, sex: str | None, cases: Path | None) -> list[Answer]:
+    """Answers for files and for all radiographs in folders. The arguments are the command's.
+
+    Raises:
+        CallError: If there is no model.
+        DataError: If the table of cases cannot be read.
+    """
+    sexes = {k: None if v is None else "M" if v else "F" for k, v in read_sexes(cases).items()} if cases else {}
+    paths = [path for given in files for path in (image_files(given) if given.is_dir() else [given])]
+    predictor = Predictor(model)
+    return [_predict_file(predictor, path, sexes.get(path.stem, sex)) for path in paths]
+
+
+def _predict_file(predictor: Predictor, path: Path, sex: str | None) -> Answer:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        return _refused(path.stem, f"the file {path} cannot be read: {error.strerror}")
+    return predictor.predict(data, sex=sex, case_id=path.stem)
+
+
+def show_answers(answers: list[Answer], *, out: Path | None, as_json: bool) -> None:
+    """Prints the answers, as a table or as JSON, and writes them as CSV if asked."""
+    rows = [dataclasses.astuple(answer) for answer in answers]
+    if out is not None:
+        write_table(out, COLUMNS, rows)
+    if as_json:
+        answered: dict[str, Any] = {"answers": [dataclasses.asdict(a) for a in answers], "notice": NOTICE}
+        print(json.dumps(answered, indent=1))  # noqa: T201
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*COLUMNS, caption=f"Months, by Greulich and Pyle's atlas. {NOTICE}")
+    for row in rows:
+        table.add_row(*("" if v is None else f"{v:.1f}" if isinstance(v, float) else v for v in row))
+    Console().print(table)

@@ -1,0 +1,196 @@
+"""The commands that train: the whole run, or its part up to one of the two models."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from boneage_segmentation.inference import default_model
+from boneage_sparkrun.engine import LocalEngine
+
+from boneage_cli.config import RunConfig, load_config
+from boneage_cli.errors import CallError
+from boneage_cli.pipeline import Run, run_stages
+from boneage_cli.progress import Progress
+from boneage_cli.sources import Data, list_cases, list_phantoms, locate
+from boneage_cli.workspace import Workspace
+
+__all__ = ["RunResult", "run_pipeline", "train_regression_model", "train_segmentation_model"]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run gave.
+
+    Attributes:
+        summary: The stages' summaries, for machines.
+        lines: What a person wants to know.
+        shortfalls: What a run on phantoms should have reached and did not.
+    """
+
+    summary: dict[str, Any]
+    lines: list[str]
+    shortfalls: list[str]
+
+
+def run_pipeline(
+    *,
+    data: Path | None,
+    labels: Path | None,
+    outlines: Path | None,
+    out: Path,
+    config_path: Path | None,
+    preset: str,
+    seed: int | None,
+    first: str | None,
+    only: str | None,
+    workers: int,
+    quiet: bool,
+) -> RunResult:
+    """Runs the stages on the data, or on phantoms where none are given. The arguments are the command's.
+
+    Raises:
+        CallError: If paths, settings or stages are not there or do not fit together.
+    """
+    if data is None and (labels or outlines):
+        raise CallError("received --labels or --outlines without --data; the folder of their radiographs would do")
+    changes = {} if seed is None else {"seed": seed, "phantoms": {"seed": seed}}
+    config = load_config(config_path, preset=preset, changes=changes)
+    progress = Progress(quiet=quiet)
+    run = Run(
+        Workspace(out),
+        config,
+        LocalEngine(workers or None),
+        *_cases(config, data, labels, outlines),
+        progress,
+        phantoms=data is None,
+    )
+    summaries = run_stages(run, first=first, only=only)
+    shortfalls = summaries.get("evaluate", {}).get("shortfalls", [])
+    return RunResult({"run": str(out), "stages": summaries}, _lines(out, summaries, shortfalls), shortfalls)
+
+
+def _cases(
+    config: RunConfig, data: Path | None, labels: Path | None, outlines: Path | None
+) -> tuple[Callable[[], list[dict[str, Any]]], dict[str, str]]:
+    if data is None:
+        drawn = list_phantoms(config.phantoms)
+        return lambda: drawn, {"data": f"{len(drawn)} drawn phantoms"}
+    found = locate(data, labels, outlines)
+    listed = list_cases(found)
+    names = ("images", "labels", "outlines", "thumbnails")
+    return lambda: listed, {name: str(getattr(found, name)) for name in names if getattr(found, name)}
+
+
+def _lines(out: Path, summaries: dict[str, Any], shortfalls: list[str]) -> list[str]:
+    headline = summaries.get("evaluate", {}).get("headline", [])
+    report = out / "report" / "report.html"
+    return [
+        *headline,
+        *(f"short of what phantoms must reach: {text}" for text in shortfalls),
+        *([f"report: {report}"] if "report" in summaries else []),
+        "Not a medical device.",
+    ]
+
+
+def train_segmentation_model(
+    images: Path,
+    outlines: Path,
+    out: Path,
+    *,
+    architecture: str,
+    init: Path | None,
+    config_path: Path | None,
+    preset: str,
+    workers: int,
+    quiet: bool,
+) -> dict[str, Any]:
+    """Trains the segmentation by the run's own stages and puts its model into `out`."""
+    config = load_config(config_path, preset=preset, changes={"segmentation": {"architecture": architecture}})
+    found = locate(images, outlines=outlines)
+    cases = [
+        case
+        for case in list_cases(Data(found.images, None, found.outlines, None, found.thumbnails))
+        if case["outline_uri"]
+    ]
+    if not cases:
+        raise CallError(f"none of the outlines in {outlines} belongs to a radiograph in {images}")
+    return _train(
+        "train-segmentation", cases, config, out, init=init, workers=workers, quiet=quiet, masks_given=False, model=None
+    )
+
+
+def train_regression_model(
+    images: Path,
+    labels: Path,
+    out: Path,
+    *,
+    masks: Path | None,
+    architecture: str,
+    init: Path | None,
+    config_path: Path | None,
+    preset: str,
+    workers: int,
+    quiet: bool,
+) -> dict[str, Any]:
+    """Trains the regression by the run's own stages and puts its model into `out`."""
+    config = load_config(config_path, preset=preset, changes={"regression": {"architecture": architecture}})
+    if masks is not None and not masks.is_dir():
+        raise CallError(f"received {masks} for --masks, which is not a folder that is there")
+    found = locate(images, labels=labels)
+    return _train(
+        "train-regression",
+        list_cases(Data(found.images, found.labels, None, masks)),
+        config,
+        out,
+        init=init,
+        workers=workers,
+        quiet=quiet,
+        masks_given=masks is not None,
+        model=str(default_model()),
+    )
+
+
+def _train(
+    stage: str,
+    cases: list[dict[str, Any]],
+    config: RunConfig,
+    out: Path,
+    *,
+    init: Path | None,
+    workers: int,
+    quiet: bool,
+    masks_given: bool,
+    model: str | None,
+) -> dict[str, Any]:
+    if out.exists() and not (out / "model.json").is_file():
+        raise CallError(f"received {out} for --out, which is there and is no model folder; a new name would do")
+    work = out.parent / f".{out.name}.work"
+    run = Run(
+        Workspace(work),
+        config,
+        LocalEngine(workers or None),
+        lambda: cases,
+        {},
+        Progress(quiet=quiet),
+        init={stage: str(init)} if init else None,
+        segmentation_model=model,
+        masks_given=masks_given,
+    )
+    summary: dict[str, Any] = run_stages(run, last=stage)[stage]
+    replace_folder(run.workspace.stage(stage) / "model", out)
+    shutil.rmtree(work)
+    return {"model": str(out), **summary}
+
+
+def replace_folder(source: Path, target: Path) -> None:
+    """Copies a folder into the place of another, whole or not at all."""
+    beside = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(beside, ignore_errors=True)
+    shutil.copytree(source, beside)
+    if target.exists():
+        shutil.rmtree(target)
+    beside.replace(target)

@@ -1,0 +1,45 @@
+"""Which way round the gray values of a radiograph are: bone light on dark, or inverted."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from .arrays import Image, Mask
+from .errors import ImagingError
+
+__all__ = ["is_inverted"]
+
+_RING_SHARE = 0.06
+
+
+def is_inverted(image: Image, mask: Mask) -> bool:
+    """Tells whether bone is dark on a light background, by the hand and a ring just around it.
+
+    Only the ring counts as background, so that a frame, a marker or the table's edge further away says nothing.
+
+    Args:
+        image: Gray radiograph (height, width), 8 or 16 bit.
+        mask: The hand, bool (height, width).
+
+    Returns:
+        True if the hand is darker than what is around it. False where there is no hand or nothing around it.
+
+    Raises:
+        ImagingError: If the shapes differ.
+
+    >>> import numpy as np
+    >>> mask = np.zeros((40, 40), bool)
+    >>> mask[10:30, 10:30] = True
+    >>> light = np.where(mask, 200, 20).astype(np.uint8)
+    >>> is_inverted(light, mask), is_inverted(255 - light, mask)
+    (False, True)
+    """
+    if image.shape != mask.shape:
+        raise ImagingError(f"received an image of shape {image.shape} and a mask of shape {mask.shape}")
+    side = 2 * max(1, round(_RING_SHARE * max(mask.shape))) + 1
+    grown = cv2.dilate(mask.astype(np.uint8), np.ones((side, side), np.uint8)).astype(bool)
+    ring = grown & ~mask
+    if not mask.any() or not ring.any():
+        return False
+    return bool(np.median(image[mask]) < np.median(image[ring]))

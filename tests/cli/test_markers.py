@@ -1,0 +1,60 @@
+"""Markers: done is done, and any change is noticed."""
+
+import pytest
+from boneage_cli.markers import digest, is_done, mark_done, read_marker, remove_marker
+from hypothesis import given
+from hypothesis import strategies as st
+
+KEY = digest({"a": 1})
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "shard").write_bytes(b"some bytes")
+    (tmp_path / "sub" / "model").write_bytes(b"other bytes")
+    mark_done(tmp_path, KEY, {"cases": 2})
+    return tmp_path
+
+
+def test_a_marked_stage_is_done_and_keeps_its_summary(folder):
+    assert is_done(folder, KEY)
+    assert read_marker(folder)["summary"] == {"cases": 2}
+
+
+def test_another_key_is_not_done(folder):
+    assert not is_done(folder, digest({"a": 2}))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: (folder / "shard").unlink(),
+        lambda folder: (folder / "shard").write_bytes(b"some byteS"),
+        lambda folder: (folder / "sub" / "model").write_bytes(b""),
+        lambda folder: (folder / "extra").write_bytes(b""),
+        lambda folder: (folder / "done.json").write_text('{"key": "cut sh'),
+        remove_marker,
+    ],
+    ids=["deleted", "one byte", "cut short", "added", "marker cut short", "marker removed"],
+)
+def test_damage_is_noticed(folder, damage):
+    damage(folder)
+    assert not is_done(folder, KEY)
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.text(max_size=4), values, max_size=4))
+def test_a_digest_does_not_depend_on_the_order_of_keys(value):
+    assert digest(value) == digest(dict(reversed(value.items())))
+
+
+@given(st.integers(), st.integers())
+def test_different_values_have_different_digests(one, other):
+    assert (digest({"x": one}) == digest({"x": other})) == (one == other)

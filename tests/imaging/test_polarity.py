@@ -1,0 +1,29 @@
+"""Which way round the gray values are."""
+
+import numpy as np
+import pytest
+from boneage_imaging.contrast import invert
+from boneage_imaging.errors import ImagingError
+from boneage_imaging.phantom import draw_case
+from boneage_imaging.polarity import is_inverted
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 10_000))
+def test_a_phantom_and_its_inversion_are_told_apart(index):
+    phantom = draw_case(3, index, size=(160, 128), inverted=False)
+    assert not is_inverted(phantom.image, phantom.mask)
+    assert is_inverted(invert(phantom.image), phantom.mask)
+
+
+@given(st.booleans())
+def test_without_hand_or_background_nothing_is_inverted(value):
+    image = np.full((20, 30), 7, np.uint8)
+    assert not is_inverted(image, np.full(image.shape, value))
+
+
+def test_shapes_must_agree():
+    with pytest.raises(ImagingError, match="20, 30"):
+        is_inverted(np.zeros((20, 30), np.uint8), np.zeros((30, 20), bool))
