@@ -89,7 +89,7 @@ def similarity_matrix(
     if mirror:
         linear = linear @ np.diag([-1.0, 1.0])
     shift = np.asarray(target_xy, np.float64) - linear @ np.asarray(source_xy, np.float64)
-    return np.column_stack([linear, shift])
+    return np.column_stack([linear, shift]) + 0.0  # no -0.0
 
 
 def compose(*matrices: Matrix) -> Matrix:
@@ -133,9 +133,8 @@ def invert_matrix(matrix: Matrix) -> Matrix:
     determinant = float(square[0, 0] * square[1, 1] - square[0, 1] * square[1, 0])
     if determinant == 0 or not math.isfinite(determinant):
         raise ParameterError("matrix", "2 x 3 and invertible", square[:2].tolist())
-    # The inverse of a linear part and a shift; `+ 0.0` turns -0.0 into 0.0.
     linear = np.array([[square[1, 1], -square[0, 1]], [-square[1, 0], square[0, 0]]]) / determinant
-    return np.column_stack([linear, -linear @ square[:2, 2]]) + 0.0
+    return np.column_stack([linear, -linear @ square[:2, 2]]) + 0.0  # no -0.0
 
 
 def apply_points(matrix: Matrix, points_xy: npt.ArrayLike) -> npt.NDArray[np.float64]:

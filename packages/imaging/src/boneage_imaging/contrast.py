@@ -67,56 +67,51 @@ def clahe(image: Image, *, clip_limit: float = 2.0, tiles: Size = (8, 8)) -> Ima
 
 
 def _tile_maps(image: Image, clip_limit: float, tiles: Size) -> npt.NDArray[np.float32]:
-    """Each tile's map of the 256 bins to 0..65535, shape (down, across, 256)."""
+    """Each tile's map of the bins to 0..65535, shape (down, across, 257): the last bin stands twice."""
     down, across = tiles
     height, width = image.shape[0] // down, image.shape[1] // across
     limit = max(int(clip_limit * height * width / _BINS), 1)
-    maps = np.empty((down, across, _BINS), np.float32)
+    maps = np.empty((down, across, _BINS + 1), np.float32)
     for row in range(down):
         for column in range(across):
             tile = image[row * height : (row + 1) * height, column * width : (column + 1) * width]
             counts = np.bincount((tile.ravel().astype(np.int64) + 128) // 257, minlength=_BINS)
             excess = int(np.maximum(counts - limit, 0).sum())
             counts = np.minimum(counts, limit) + excess // _BINS
-            if rest := excess % _BINS:
-                counts[:: max(_BINS // rest, 1)][:rest] += 1
-            maps[row, column] = np.cumsum(counts) * (65535.0 / (height * width))
+            if left := excess % _BINS:
+                counts[:: _BINS // left][:left] += 1
+            maps[row, column, :-1] = np.cumsum(counts) * (65535.0 / (height * width))
+    maps[..., -1] = maps[..., -2]
     return maps
 
 
 def _blend(image: Image, maps: npt.NDArray[np.float32]) -> Image:
     """Map each pixel by the four nearest tiles' maps, weighted bilinearly; in bands, to spare memory."""
-    down, across = maps.shape[:2]
+    down, across, stride = maps.shape
     height, width = image.shape[0] // down, image.shape[1] // across
     left, right, to_right = _neighbours(image.shape[1], width, across)
     above, below, to_below = _neighbours(image.shape[0], height, down)
     result = np.empty_like(image)
     for start in range(0, image.shape[0], height):
         rows = slice(start, start + height)
-        low = (image[rows] // 257).astype(np.intp)
-        high = np.minimum(low + 1, _BINS - 1)
-        part = ((image[rows] % 257) / np.float32(257)).astype(np.float32)
-
-        def mapped(
-            tile_row: npt.NDArray[np.intp], tile_column: npt.NDArray[np.intp]
-        ) -> npt.NDArray[np.float32]:
-            lower = maps[tile_row[:, None], tile_column, low]  # noqa: B023 (called in this turn of the loop only)
-            upper = maps[tile_row[:, None], tile_column, high]  # noqa: B023
-            return lower + (upper - lower) * part  # noqa: B023
-
-        upper_row = mapped(above[rows], left) * (1 - to_right) + mapped(above[rows], right) * to_right
-        lower_row = mapped(below[rows], left) * (1 - to_right) + mapped(below[rows], right) * to_right
-        weight = to_below[rows, None]
-        result[rows] = np.rint(upper_row * (1 - weight) + lower_row * weight)
+        bins, rest = np.divmod(image[rows], 257)
+        part = rest.astype(np.float32) / np.float32(257)
+        total = np.zeros(part.shape, np.float32)
+        for tile_row, row_weight in ((above[rows], 1 - to_below[rows]), (below[rows], to_below[rows])):
+            for tile_column, column_weight in ((left, 1 - to_right), (right, to_right)):
+                place = (tile_row[:, None] * across + tile_column) * stride + bins
+                lower, upper = maps.take(place), maps.take(place + 1)
+                total += (lower + (upper - lower) * part) * row_weight[:, None] * column_weight
+        result[rows] = np.rint(total)
     return result
 
 
 def _neighbours(
     length: int, tile: int, count: int
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.float32]]:
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float32]]:
     """For each pixel along an axis: the tile before it, the one after it, and the weight of the latter."""
     position = np.arange(length) / tile - 0.5
-    before = np.floor(position).astype(np.intp)
+    before = np.floor(position).astype(np.int32)
     weight = (position - before).astype(np.float32)
     return np.maximum(before, 0), np.minimum(before + 1, count - 1), weight
 

@@ -261,25 +261,27 @@ def warp(image: Array, matrix: Matrix, size: Size, *, fill: float = 0) -> Array:
     if max(*image.shape, *size) > _MAX_SIDE:
         raise ParameterError("size", f"at most {_MAX_SIDE} on a side, before and after", (image.shape, size))
     work, matrix = _reduce(_to_work(image), matrix)
-    # How many samples a target pixel needs, along its own height and width.
-    fine = tuple(max(1, math.ceil(step - 1e-6)) for step in source_steps(matrix))
-    while fine[0] * size[0] > _MAX_SIDE or fine[1] * size[1] > _MAX_SIDE:
-        fine = (max(1, fine[0] // 2), max(1, fine[1] // 2))
-    upscale = np.array([[fine[1], 0.0, (fine[1] - 1) / 2], [0.0, fine[0], (fine[0] - 1) / 2]])
+    down, right = (_samples(step, side) for step, side in zip(source_steps(matrix), size, strict=True))
+    upscale = np.array([[right, 0.0, (right - 1) / 2], [0.0, down, (down - 1) / 2]])
     # The map is given to OpenCV as target to source: it needs no inversion of its own then.
     inverse = invert_matrix(compose(matrix, upscale))
     value = 255.0 * bool(fill) if image.dtype == np.bool_ else float(fill)
     sampled = cv2.warpAffine(
         work,
         inverse,
-        (size[1] * fine[1], size[0] * fine[0]),
+        (size[1] * right, size[0] * down),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=value,
     )
-    if fine != (1, 1):
+    if (down, right) != (1, 1):
         sampled = cv2.resize(sampled, (size[1], size[0]), interpolation=cv2.INTER_AREA)
     return _from_work(sampled, image.dtype)
+
+
+def _samples(step: float, side: int) -> int:
+    """How many samples a target pixel needs along an axis: at most 1.25 source pixels apart."""
+    return max(1, min(math.ceil(step - 0.25), _MAX_SIDE // side))
 
 
 def _reduce(work: Array, matrix: Matrix) -> tuple[Array, Matrix]:
