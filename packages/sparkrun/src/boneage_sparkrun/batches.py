@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .errors import TrainingError
 
-__all__ = ["Batch", "Example", "Prefetch", "collate", "prepare_batches", "prepare_rows"]
+__all__ = ["Batch", "Example", "Prefetch", "collate", "idle_batch", "prepare_batches", "prepare_rows"]
 
 Array = NDArray[Any]
 Example = tuple[Mapping[str, Array], Array]
@@ -121,6 +121,20 @@ def prepare_batches(
         examples = prepare_rows(prepare, rows, seed, epoch)
         yield collate(examples, size, before)
         before = examples or before
+
+
+def idle_batch(like: Batch | None) -> Batch:
+    """Makes a batch without a real row, for a worker that has none left while others have.
+
+    Args:
+        like: Any batch of the same shapes.
+
+    Raises:
+        TrainingError: There is none.
+    """
+    if like is None:
+        raise TrainingError("this worker got no row at all; give each worker some, or give validation rows")
+    return Batch(like.inputs, like.target, np.zeros_like(like.weight), 0)
 
 
 class Prefetch:

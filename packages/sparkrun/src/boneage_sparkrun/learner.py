@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from .batches import Array, Batch
 from .errors import TrainingError
 
 if TYPE_CHECKING:
-    from .training import Recipe
+    from .recipes import Recipe
 
 __all__ = ["Arrays", "Learner"]
 
@@ -47,6 +48,8 @@ class Learner:
         self.batch_size = -(-recipe.batch_size // self._replicas) * self._replicas
         self._step = tf.function(self._distributed_step, autograph=False)
         self._infer = tf.function(self._inference, autograph=False)
+        self._sum = tf.function(self._sum_over_workers, autograph=False)
+        self._mean = tf.function(self._mean_over_replicas, autograph=False)
 
     def _make_averages(self) -> list[Any]:
         tf = self._tf
@@ -62,16 +65,17 @@ class Learner:
 
     # one step
 
-    def step(self, batch: Batch) -> float:
+    def step(self, batch: Batch) -> tuple[float, int]:
         """Learns from one batch.
 
         Args:
             batch: Of `batch_size` rows, padding included.
 
         Returns:
-            The mean loss of the rows of all workers.
+            The mean loss of the rows of all workers, and how many they are.
         """
-        return float(self._step(*self._spread(batch)))
+        loss, rows = self._step(*self._spread(batch))
+        return float(loss), int(rows)
 
     def _spread(self, batch: Batch) -> Any:
         arrays = (batch.inputs, batch.target, batch.weight)
@@ -90,8 +94,13 @@ class Learner:
         return self.strategy.experimental_distribute_values_from_function(cut)
 
     def _distributed_step(self, inputs: Any, target: Any, weight: Any) -> Any:
-        losses = self.strategy.run(self._replica_step, (inputs, target, weight))
-        return self.strategy.experimental_local_results(losses)[0]
+        return self._local(self.strategy.run(self._replica_step, (inputs, target, weight)))
+
+    def _local(self, values: Any) -> Any:
+        """Takes the first replica's values; what was summed over all is the same in each."""
+        return self._tf.nest.map_structure(
+            lambda value: self.strategy.experimental_local_results(value)[0], values
+        )
 
     def _replica_step(self, inputs: Any, target: Any, weight: Any) -> Any:
         tf = self._tf
@@ -109,7 +118,7 @@ class Learner:
         # The optimizer sums the gradients over all workers.
         self.optimizer.apply(tape.gradient(total, variables), variables)
         self._average()
-        return replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(loss))
+        return replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(loss)), rows
 
     def _average(self) -> None:
         """Moves the averages; the decay grows from 0.1 so that the first weights are soon forgotten."""
@@ -134,6 +143,43 @@ class Learner:
                 f"the recipe's loss must give one number per row, shape (batch,); it gave {losses.shape}"
             )
         return self._tf.cast(losses, self._tf.float32)
+
+    # agreement among workers
+
+    def any_has(self, mine: bool) -> bool:
+        """Tells whether any worker still has rows; all workers must ask together."""
+        if self._replicas == self.strategy.num_replicas_in_sync:
+            return mine
+        return bool(self._sum(self._tf.constant(float(mine))))
+
+    def _sum_over_workers(self, value: Any) -> Any:
+        tf = self._tf
+
+        def add(number: Any) -> Any:
+            return tf.distribute.get_replica_context().all_reduce(
+                tf.distribute.ReduceOp.SUM, tf.identity(number)
+            )
+
+        return self._local(self.strategy.run(add, (value,)))
+
+    def share_fixed(self) -> None:
+        """Makes the untrained weights (moving statistics, say) the mean over all replicas."""
+        if self.strategy.num_replicas_in_sync > 1 and self._moving():
+            for variable, value in zip(self._moving(), self._mean(), strict=True):
+                variable.assign(value)
+
+    def _moving(self) -> list[Any]:
+        return [v for v in self.model.non_trainable_variables if v.dtype.startswith("float")]
+
+    def _mean_over_replicas(self) -> Any:
+        tf = self._tf
+
+        def mean() -> list[Any]:
+            replica = tf.distribute.get_replica_context()
+            values = [tf.identity(tf.convert_to_tensor(variable)) for variable in self._moving()]
+            return [replica.all_reduce(tf.distribute.ReduceOp.MEAN, value) for value in values]
+
+        return self._local(self.strategy.run(mean))
 
     # inference
 
@@ -160,6 +206,17 @@ class Learner:
         """Copies the weights a user wants: averaged where the recipe averages; and the untrained ones."""
         trained = self._averages or self.model.trainable_variables
         return {"trained": _copy(trained), "fixed": _copy(self.model.non_trainable_variables)}
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Puts the averaged weights into the model for a while."""
+        live = _copy(self.model.trainable_variables)
+        if self._averages:
+            _assign(self.model.trainable_variables, _copy(self._averages))
+        try:
+            yield
+        finally:
+            _assign(self.model.trainable_variables, live)
 
     def set_weights(self, weights: Arrays) -> None:
         """Puts such weights into the model."""

@@ -169,13 +169,13 @@ def read_shard(
     try:
         file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
         names = [name for name in file.schema_arrow.names if fields is None or name in ("case_id", *fields)]
-        if "case_id" not in names:
-            raise ShardError(f"{os.fspath(uri)} is no shard: it has no field case_id", os.fspath(uri))
         records: list[Record] = file.read(columns=names).to_pylist()
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise ShardError(
             f"{os.fspath(uri)} is damaged or no Parquet file: {error}", os.fspath(uri)
         ) from error
+    if "case_id" not in names:
+        raise ShardError(f"{os.fspath(uri)} is no shard: it has no field case_id", os.fspath(uri))
     return records
 
 
