@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from boneage_imaging.phantom import Phantom
     from boneage_imaging.phantom import draw as draw_phantom
     from boneage_imaging.phantom import draw_case as draw_phantom_case
+    from boneage_imaging.polarity import is_inverted
     from boneage_imaging.quality import Verdict, assess
 
 __all__ = [
@@ -85,6 +86,7 @@ __all__ = [
     "hand_component",
     "invert",
     "invert_matrix",
+    "is_inverted",
     "letterbox",
     "masks",
     "orientation",
@@ -127,6 +129,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     ),
     "masks": ("apply_mask", "binarize", "fill_holes", "hand_component", "smooth"),
     "phantom": ("Phantom",),
+    "polarity": ("is_inverted",),
     "quality": ("Verdict", "assess"),
 }
 _RENAMED = {"draw_phantom": ("phantom", "draw"), "draw_phantom_case": ("phantom", "draw_case")}

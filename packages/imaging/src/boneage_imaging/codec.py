@@ -5,7 +5,7 @@ import numpy as np
 
 from boneage_imaging.arrays import Image, Mask, check_gray
 from boneage_imaging.errors import ArrayError, DecodeError, ParameterError
-from boneage_imaging.header import read_header
+from boneage_imaging.header import check_pixels, read_header
 
 __all__ = ["MAX_PIXELS", "decode", "decode_mask", "encode_jpeg", "encode_png"]
 
@@ -117,23 +117,11 @@ def _decode_pixels(data: bytes, max_pixels: int) -> Image:
         raise DecodeError(f"the {header.kind} is damaged")
     if pixels.dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)):
         raise DecodeError(f"the {header.kind} has {pixels.dtype} pixels; unsigned 8 and 16 bits can be read")
+    if sorted(pixels.shape[:2]) != sorted(header.size):  # OpenCV may have turned a TIFF
+        raise DecodeError(f"the {header.kind} is damaged: it says {header.size} and holds {pixels.shape[:2]}")
     if header.white_is_zero and pixels.dtype == np.uint16:
         pixels = np.bitwise_not(pixels)  # OpenCV itself inverts such a TIFF at 8 bits only
     return _turn_upright(pixels, header.orientation)
-
-
-def check_pixels(size: tuple[int, int], max_pixels: int) -> None:
-    """Raise DecodeError if a picture of this size has more than `max_pixels` pixels.
-
-    Example:
-        >>> check_pixels((10, 10), 99)
-        Traceback (most recent call last):
-        boneage_imaging.errors.DecodeError: the picture is 10 x 10 pixels (height, width); at most 99 are read
-    """
-    if size[0] * size[1] > max_pixels:
-        raise DecodeError(
-            f"the picture is {size[0]} x {size[1]} pixels (height, width); at most {max_pixels} are read"
-        )
 
 
 def _turn_upright(pixels: Image, orientation: int) -> Image:

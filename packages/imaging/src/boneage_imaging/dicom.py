@@ -8,8 +8,12 @@ import numpy.typing as npt
 
 from boneage_imaging.arrays import Image
 from boneage_imaging.errors import DecodeError
+from boneage_imaging.header import check_pixels
 
 __all__ = ["decode_dicom"]
+
+_LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, red first
+_READABLE = ("MONOCHROME1", "MONOCHROME2", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 
 
 def decode_dicom(data: bytes, *, max_pixels: int) -> Image:
@@ -50,28 +54,34 @@ def decode_dicom(data: bytes, *, max_pixels: int) -> Image:
 
 
 def _check(dataset: Any, max_pixels: int) -> None:
-    from boneage_imaging.codec import check_pixels
-
     if "PixelData" not in dataset or not dataset.get("Rows") or not dataset.get("Columns"):
         raise DecodeError("the DICOM file holds no picture")
     frames = int(dataset.get("NumberOfFrames") or 1)
     if frames != 1:
         raise DecodeError(f"the DICOM file has {frames} frames; a single one is wanted")
+    interpretation = dataset.get("PhotometricInterpretation")
+    if interpretation not in _READABLE:
+        raise DecodeError(f"the DICOM file is {interpretation}; gray, RGB and YBR can be read")
     check_pixels((int(dataset.Rows), int(dataset.Columns)), max_pixels)
 
 
 def _render(dataset: Any) -> Image:
-    from pydicom.pixels import apply_modality_lut, apply_voi_lut
+    from pydicom.pixels import apply_modality_lut, apply_voi, pixel_array
 
-    stored = dataset.pixel_array
+    stored = pixel_array(dataset)
     depth = np.dtype(np.uint8 if int(dataset.BitsStored) <= 8 else np.uint16)
     if stored.ndim == 3:  # pydicom has made RGB of it
-        luma = stored[..., :3] @ np.array([0.299, 0.587, 0.114])
-        return _scale(luma, 0, 2 ** int(dataset.BitsStored) - 1, depth)
+        return _to_depth(stored[..., :3] @ _LUMA / (2 ** int(dataset.BitsStored) - 1), depth)
     padding = _padding(dataset, stored)
-    values = np.asarray(apply_voi_lut(apply_modality_lut(stored, dataset), dataset), np.float64)
-    low, high = _range(dataset, values, ~padding)
-    shown = _scale(values, low, high, depth)
+    values = np.asarray(apply_modality_lut(stored, dataset))
+    if dataset.get("VOILUTSequence"):
+        bits = int(dataset.VOILUTSequence[0].LUTDescriptor[2])
+        share = apply_voi(values, dataset) / (2.0**bits - 1)
+    elif dataset.get("WindowCenter") is not None and dataset.get("WindowWidth") is not None:
+        share = _window(dataset, values.astype(np.float64))
+    else:
+        share = _between_extremes(values.astype(np.float64), ~padding)
+    shown = _to_depth(share, depth)
     if dataset.PhotometricInterpretation == "MONOCHROME1":
         shown = np.bitwise_not(shown)
     shown[padding] = 0
@@ -88,32 +98,28 @@ def _padding(dataset: Any, stored: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     return np.asarray((stored >= ends[0]) & (stored <= ends[1]))
 
 
-def _range(dataset: Any, values: npt.NDArray[Any], counts: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """The values that become black and white."""
-    if dataset.get("VOILUTSequence"):
-        bits = int(dataset.VOILUTSequence[0].LUTDescriptor[2])
-        return 0.0, float(2**bits - 1)
-    if dataset.get("WindowCenter") is not None and dataset.get("WindowWidth") is not None:
-        return _window_range(dataset)
+def _window(dataset: Any, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The first window of the file, as shares of white: PS3.3 C.11.2.1.2 and C.11.2.1.3."""
+    centre, width = (float(np.ravel(dataset[name].value)[0]) for name in ("WindowCenter", "WindowWidth"))
+    function = dataset.get("VOILUTFunction") or "LINEAR"
+    if not width > 0:
+        raise DecodeError(f"the DICOM file has a window of width {width:g}; it must be above 0")
+    if function == "SIGMOID":
+        return np.asarray(1.0 / (1.0 + np.exp(np.clip(-4.0 * (values - centre) / width, -700.0, 700.0))))
+    if function == "LINEAR_EXACT":
+        return (values - centre) / width + 0.5
+    return (values - (centre - 0.5)) / max(width - 1.0, 1e-6) + 0.5
+
+
+def _between_extremes(
+    values: npt.NDArray[np.float64], counts: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64]:
+    """Shares of the way from the least to the greatest value that counts."""
     inside = values[counts] if counts.any() else values
-    return float(inside.min()), float(inside.max())
+    low, high = inside.min(), inside.max()
+    return (values - low) / (high - low) if high > low else np.zeros_like(values)
 
 
-def _window_range(dataset: Any) -> tuple[float, float]:
-    """The range into which pydicom's window maps: all that the stored bits can say, rescaled."""
-    signed = int(dataset.PixelRepresentation) == 1
-    bits = int(dataset.BitsStored)
-    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
-    if dataset.get("ModalityLUTSequence"):
-        low, high = 0, 2 ** int(dataset.ModalityLUTSequence[0].LUTDescriptor[2]) - 1
-    slope, intercept = float(dataset.get("RescaleSlope") or 1), float(dataset.get("RescaleIntercept") or 0)
-    if not dataset.get("ModalityLUTSequence"):
-        return low * slope + intercept, high * slope + intercept
-    return float(low), float(high)
-
-
-def _scale(values: npt.NDArray[Any], low: float, high: float, depth: np.dtype[Any]) -> Image:
-    """From low..high to the full range of a depth."""
-    white = np.iinfo(depth).max
-    share = (np.asarray(values, np.float64) - low) / (high - low) if high > low else np.zeros(values.shape)
-    return np.asarray(np.rint(np.clip(share, 0.0, 1.0) * white), depth)
+def _to_depth(share: npt.NDArray[Any], depth: np.dtype[Any]) -> Image:
+    """Shares of white to the full range of a depth."""
+    return np.asarray(np.rint(np.clip(share, 0.0, 1.0) * np.iinfo(depth).max), depth)

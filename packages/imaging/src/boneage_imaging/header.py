@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from boneage_imaging.errors import DecodeError
 
-__all__ = ["Header", "read_header"]
+__all__ = ["Header", "check_pixels", "read_header"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,20 @@ def read_header(data: bytes) -> Header:
     other = next((name for magic, name in _OTHERS if magic in data[:16]), "")
     found = f"this is a {other}" if other else "this is no picture file"
     raise DecodeError(f"{found}; PNG, JPEG, TIFF, BMP and DICOM can be read")
+
+
+def check_pixels(size: tuple[int, int], max_pixels: int) -> None:
+    """Raise DecodeError if a picture of this size has more than `max_pixels` pixels.
+
+    Example:
+        >>> check_pixels((10, 10), 99)
+        Traceback (most recent call last):
+        boneage_imaging.errors.DecodeError: the picture is 10 x 10 pixels (height, width); at most 99 are read
+    """
+    if size[0] * size[1] > max_pixels:
+        raise DecodeError(
+            f"the picture is {size[0]} x {size[1]} pixels (height, width); at most {max_pixels} are read"
+        )
 
 
 def _read_png(data: bytes) -> Header:

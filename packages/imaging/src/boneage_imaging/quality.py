@@ -9,6 +9,7 @@ from boneage_imaging.arrays import Image, Mask, check_gray, check_mask
 from boneage_imaging.contrast import to_uint8
 from boneage_imaging.errors import ArrayError
 from boneage_imaging.masks import MAX_AREA_SHARE, MIN_AREA_SHARE
+from boneage_imaging.polarity import is_inverted
 
 __all__ = ["Verdict", "assess"]
 
@@ -103,7 +104,7 @@ def _look_at_hand(image: Image, mask: Mask) -> list[str]:
     hand = image[mask]
     if float(((hand == 0) | (hand == 255)).mean()) > _MAX_SATURATED:
         reasons.append("more than half of the hand is pure black or pure white")
-    if np.median(hand) < np.median(image[~mask]):
+    if is_inverted(image, mask):
         reasons.append("the hand is darker than its surroundings: black and white may be swapped")
     return reasons
 

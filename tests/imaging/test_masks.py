@@ -1,0 +1,167 @@
+"""From probability to one clean region."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from boneage_imaging import masks
+from boneage_imaging.errors import ArrayError, ParameterError
+
+from .strategies import images, seeds, sizes
+from .strategies import masks as any_masks
+
+
+def ellipse(size, centre, axes):
+    rows, columns = np.mgrid[: size[0], : size[1]]
+    return ((rows - centre[0]) / axes[0]) ** 2 + ((columns - centre[1]) / axes[1]) ** 2 < 1
+
+
+def components(mask):
+    return cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)[0] - 1
+
+
+HAND = ellipse((120, 100), (62, 48), (45, 25))
+
+
+# --- binarize, apply_mask ---
+
+
+@given(sizes(), seeds, st.floats(0, 1, width=32))
+def test_binarize_keeps_what_reaches_the_threshold(size, seed, threshold):
+    probability = np.random.default_rng(seed).random(size, np.float32)
+    mask = masks.binarize(probability, threshold)
+    assert mask.dtype == bool
+    assert (probability[mask] >= threshold).all()
+    assert (probability[~mask] < threshold).all()
+
+
+@pytest.mark.parametrize("value", [np.zeros((2, 2), np.uint8), np.zeros(4, np.float32), [[0.5]]])
+def test_binarize_wants_a_probability(value):
+    with pytest.raises(ArrayError, match="probability"):
+        masks.binarize(value)
+
+
+@given(images(), st.integers(0, 255), seeds)
+def test_apply_mask_keeps_inside_and_fills_outside(image, fill, seed):
+    mask = np.random.default_rng(seed).random(image.shape) < 0.5
+    result = masks.apply_mask(image, mask, fill=fill)
+    assert result.dtype == image.dtype
+    np.testing.assert_array_equal(result[mask], image[mask])
+    assert (result[~mask] == fill).all()
+    np.testing.assert_array_equal(masks.apply_mask(result, mask, fill=fill), result)
+
+
+def test_apply_mask_wants_one_size():
+    with pytest.raises(ArrayError, match="size"):
+        masks.apply_mask(np.zeros((4, 5), np.uint8), np.zeros((5, 4), bool))
+
+
+# --- fill_holes, smooth ---
+
+
+@given(any_masks())
+def test_fill_holes_grows_and_is_done_after_once(mask):
+    filled = masks.fill_holes(mask)
+    assert filled.dtype == bool
+    assert (filled | ~mask).all()
+    np.testing.assert_array_equal(masks.fill_holes(filled), filled)
+
+
+@given(any_masks())
+def test_after_fill_holes_all_background_reaches_the_border(mask):
+    background = np.pad(~masks.fill_holes(mask), 1, constant_values=True)
+    assert cv2.connectedComponents(background.astype(np.uint8), connectivity=4)[0] == 2
+
+
+def test_fill_holes_knows_a_hole_from_a_bay():
+    mask = HAND.copy()
+    mask[50:70, 40:50] = False
+    np.testing.assert_array_equal(masks.fill_holes(mask), HAND)
+    mask[:70, 45:47] = False  # now the hole is open at the top
+    np.testing.assert_array_equal(masks.fill_holes(mask), mask)
+
+
+@given(any_masks(least=3), st.floats(0.5, 4))
+def test_smooth_treats_inside_and_outside_alike(mask, radius):
+    smoothed = masks.smooth(mask, radius)
+    complement = masks.smooth(~mask, radius)
+    assert (smoothed ^ complement).mean() >= 0.98 or mask.size < 400  # equal but for exact halves
+
+
+@given(any_masks())
+def test_smooth_by_nothing_is_nothing(mask):
+    np.testing.assert_array_equal(masks.smooth(mask, 0), mask)
+
+
+def test_smooth_keeps_a_hand_and_loses_a_hair():
+    hair = HAND.copy()
+    hair[:20, 48] = True
+    smoothed = masks.smooth(hair)
+    assert (smoothed ^ HAND).sum() <= 0.02 * HAND.sum()
+    assert not smoothed[:10].any()
+
+
+@pytest.mark.parametrize("radius", [-1, float("nan"), float("inf")])
+def test_smooth_refuses_a_radius_that_is_none(radius):
+    with pytest.raises(ParameterError, match="radius"):
+        masks.smooth(HAND, radius)
+
+
+# --- hand_component ---
+
+
+@given(any_masks(least=4), st.floats(0, 1), st.floats(0, 1))
+def test_what_is_kept_is_one_whole_region_of_an_allowed_area(mask, one, other):
+    least, most = sorted((one, other))
+    kept = masks.hand_component(mask, min_area_share=least, max_area_share=most)
+    assert kept.dtype == bool
+    assert not (kept & ~mask).any()
+    if kept.any():
+        assert components(kept) == 1
+        assert least <= kept.mean() <= most
+        around = cv2.dilate(kept.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+        np.testing.assert_array_equal(mask & around, kept)  # nothing that touches it was left behind
+    np.testing.assert_array_equal(masks.hand_component(kept, min_area_share=least, max_area_share=most), kept)
+
+
+@given(seeds)
+def test_specks_are_dropped(seed):
+    specks = np.random.default_rng(seed).random(HAND.shape) < 0.01
+    near = cv2.dilate(HAND.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+    kept = masks.hand_component(HAND | (specks & ~near))
+    np.testing.assert_array_equal(kept, HAND)
+
+
+def test_a_collimators_frame_and_a_tag_are_no_hand():
+    frame = np.zeros((120, 100), bool)
+    frame[:5], frame[-5:], frame[:, :5], frame[:, -5:] = True, True, True, True
+    assert frame.mean() > masks.MIN_AREA_SHARE
+    assert not masks.hand_component(frame).any()
+    tag = np.zeros((120, 100), bool)
+    tag[4:40, 2:20] = True
+    np.testing.assert_array_equal(masks.hand_component(frame | HAND), HAND)
+    np.testing.assert_array_equal(masks.hand_component(tag | HAND), HAND)
+
+
+def test_of_two_hands_of_one_size_the_more_central_counts():
+    far, near = ellipse((100, 200), (50, 25), (30, 20)), ellipse((100, 200), (50, 90), (30, 20))
+    np.testing.assert_array_equal(masks.hand_component(far | near), near)
+
+
+@pytest.mark.parametrize("mask", [np.zeros((9, 9), bool), np.ones((9, 9), bool), np.eye(60, dtype=bool)])
+def test_nothing_is_kept_where_nothing_can_be_a_hand(mask):
+    assert not masks.hand_component(mask).any()
+
+
+@pytest.mark.parametrize("shares", [(-0.1, 0.5), (0.5, 0.4), (0.1, 1.1)])
+def test_shares_that_are_none_are_refused(shares):
+    with pytest.raises(ParameterError, match="share"):
+        masks.hand_component(HAND, min_area_share=shares[0], max_area_share=shares[1])
+
+
+@pytest.mark.parametrize("function", [masks.fill_holes, masks.smooth, masks.hand_component])
+def test_what_is_no_mask_is_refused(function):
+    with pytest.raises(ArrayError, match="bool mask"):
+        function(np.zeros((4, 4), np.uint8))
