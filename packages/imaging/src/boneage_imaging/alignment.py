@@ -8,20 +8,18 @@ matters:
 
 1. The axis: the direction in which the mask within 2.4 palm radii spreads most (second moments; known up to
    180 degrees).
-2. The end: fingers are on the side with the longer outline, the broader palm and the thinner ends.
-3. The correction: the mask's balance about the axis, row by row, tells by how many degrees the axis is off.
-   The hand is turned by that and weighed again until the balance holds. What lies further down than the wrist
-   has no weight.
+2. The balance: the mask's weight left and right of the axis, row by row, tells by how many degrees the axis
+   is off. The hand is turned by that and weighed again until the balance holds, once from either end of the
+   axis. What lies lower than the wrist hardly counts.
+3. The end: of the two, the one with the longer outline, the broader palm and the thinner parts above.
 
-All measures of the second kind change sign when the hand is turned upside down, all of the third when it is
-mirrored; hence a turned or mirrored hand gets a turned or mirrored answer by construction, up to the grid of
-pixels.
-
-The twelve weights of (2) and (3) are fitted constants: see `_END_WEIGHTS` and `_BALANCE_WEIGHTS`.
+Mirroring changes the sign of every measure of (2), an exchange of the ends that of every measure of (3): a
+turned or mirrored hand gets a turned or mirrored answer by construction, up to the grid of pixels.
 """
 
 import math
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -29,22 +27,37 @@ import numpy.typing as npt
 
 from boneage_imaging.arrays import Array, Mask, Matrix, Size, check_mask, check_plane, check_size
 from boneage_imaging.errors import AlignmentError, ArrayError, ParameterError
-from boneage_imaging.geometry import resize, rotate, similarity_matrix, warp
+from boneage_imaging.geometry import (
+    Letterbox,
+    apply_points,
+    compose,
+    fit_within,
+    invert_matrix,
+    letterbox,
+    rotate,
+    similarity_matrix,
+    warp,
+)
+
+_Vector: TypeAlias = npt.NDArray[np.float64]
 
 __all__ = ["Pose", "align", "alignment_matrix", "orientation"]
 
-_WORK_SIDE = 256  # pixels along the longer side of the mask's box: finer changes nothing, and takes longer
+_WORK_SIDE = 192  # pixels along the longer side of the mask's box: finer changes nothing, and takes longer
 _MIN_PIXELS = 64
 _AXIS_REACH = 2.4  # palm radii
-_ROUNDS = 5
-# Both fitted (logistic and ridge regression) to turned, mirrored and damaged copies of hand-drawn outlines of
-# radiographs of the RSNA Pediatric Bone Age Challenge: the 44 of 75 with even sha256(id). The other 31 gave
-# the same errors.
-_END_WEIGHTS = np.array([0.26, 5.2, -4.85])  # outline, breadth, thickness: fingers' side less forearm's side
-# Palm radii above the palm's centre, and degrees; none at the first and last row.
+_MAX_ROUNDS = 20
+_STEP_DEG = 0.05  # the balance holds when it asks for less
+# Both sets of weights are fitted (ridge and logistic regression, `benchmarks/alignment_weights.py`) to
+# turned, mirrored, cut and frayed copies of hand-drawn outlines of radiographs of the RSNA Pediatric Bone Age
+# Challenge: the 44 of 75 with even sha256(id). `benchmarks/alignment.py` gives the errors on these and on the
+# other 31. Palm radii above the palm's centre, and degrees; none at the first and last row.
 _BALANCE_ROWS = np.arange(-2.0, 3.25, 0.5)
 _BALANCE_WEIGHTS = np.array([0.0, 6.4, 33.7, -6.8, -2.0, -5.3, -1.6, -4.2, -12.2, -2.8, 0.0])
-# Palm radii from the palm's centre down to the wrist: the 75 outlines' median (5th to 95th percentile 0.99 to 1.31).
+# Outline at 1.5 and at 2 palm radii, breadth, thickness.
+_END_WEIGHTS = np.array([0.23, 0.10, 2.31, -2.35])
+# Palm radii from the palm's centre down to the wrist: the median of 75 outlines (5th to 95th percentile 0.99
+# to 1.31).
 _WRIST = 1.15
 # Of the hand's length, kept below the wrist: the growth plates of radius and ulna lie there.
 _FOREARM_SHARE = 0.2
@@ -65,6 +78,8 @@ class Pose:
             hand lengths below the wrist, from side to side. The forearm's length in view does not change it.
         palm_centre: (y, x) of the palm's centre, source pixels.
         palm_radius: radius of the largest circle inside the mask, source pixels.
+        certainty: that the fingers are not at the other end: 0.5 (no telling) to 1; open hands have above
+            0.85.
     """
 
     angle_deg: float
@@ -72,20 +87,21 @@ class Pose:
     size: tuple[float, float]
     palm_centre: tuple[float, float]
     palm_radius: float
+    certainty: float
 
 
 @dataclass(frozen=True)
 class _Shape:
     """A mask's pixels as points about the palm's centre, y upward, in palm radii."""
 
-    x: npt.NDArray[np.float64]
-    y: npt.NDArray[np.float64]
-    thickness: npt.NDArray[np.float64]  # distance of each point to the outline, palm radii
-    palm_centre: tuple[float, float]  # (y, x), source pixels
-    palm_radius: float  # source pixels
+    x: _Vector
+    y: _Vector
+    thickness: _Vector  # distance of each point to the outline, palm radii
     grain: float  # side of a working pixel, palm radii
+    palm_centre_xy: _Vector  # source pixels
+    palm_radius: float  # source pixels
 
-    def turned(self, angle_deg: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    def turned(self, angle_deg: float) -> tuple[_Vector, _Vector]:
         """Points sideways and upward in the frame of a hand that is turned by an angle."""
         sine, cosine = math.sin(math.radians(angle_deg)), math.cos(math.radians(angle_deg))
         return self.x * cosine + self.y * sine, self.y * cosine - self.x * sine
@@ -117,17 +133,15 @@ def orientation(mask: Mask) -> Pose:
         True
     """
     shape = _measure(mask)
-    angle = _axis(shape)
-    difference = _end_difference(shape, angle)
-    if abs(difference) < _MIN_DIFFERENCE:
+    axis = _axis(shape)
+    angles = [_balanced(shape, axis), _balanced(shape, axis + 180)]
+    evidence = [_finger_evidence(shape, angle) for angle in angles]
+    difference = abs(evidence[0] - evidence[1])
+    if difference < _MIN_DIFFERENCE:
         raise AlignmentError(
-            f"the mask's two ends look alike (difference {difference:.2f}): no fingers to be told"
+            f"the mask's two ends look alike (difference {difference:.2f}): where are fingers?"
         )
-    if difference < 0:
-        angle += 180
-    for _ in range(_ROUNDS):
-        angle += _imbalance(shape, angle)
-    return _pose(shape, _wrapped(angle))
+    return _pose(shape, _wrapped(angles[int(np.argmax(evidence))]), 1 / (1 + math.exp(-difference)))
 
 
 def align(image: Array, mask: Mask, *, size: Size | None = None, fill: float = 0) -> tuple[Array, Mask]:
@@ -211,52 +225,47 @@ def alignment_matrix(mask: Mask, size: Size, *, margin: float = 0.05) -> Matrix:
 
 def _measure(mask: Mask) -> _Shape:
     """Find the palm and express the mask's largest region in palm radii."""
-    check_mask(mask)
-    region, (top, left) = _largest_region(mask)
-    scale = _WORK_SIDE / max(region.shape)
-    work = resize(region, (max(1, round(region.shape[0] * scale)), max(1, round(region.shape[1] * scale))))
-    padded = np.pad(work, 1).astype(np.uint8)
-    distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    work, to_work = _largest_region(mask)
+    # Padded, as else the picture's border would not count as outline.
+    distance = cv2.distanceTransform(np.pad(work, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     rows, columns = np.nonzero(work)
-    radius = float(distance.max(initial=0))
-    if radius == 0:
-        raise AlignmentError(f"the mask's largest region, {region.shape} pixels, is too thin to be a hand")
-    thickness = distance[rows, columns].astype(np.float64) / radius
-    # The mean over the thickest part: the single thickest pixel jumps along a plateau when the mask is
-    # turned.
-    weight = np.maximum(0.0, thickness - 0.9)
-    y, x = float(weight @ rows / weight.sum()), float(weight @ columns / weight.sum())
-    shape = _Shape(
-        x=np.asarray((columns - x) / radius, np.float64),
-        y=np.asarray((y - rows) / radius, np.float64),
-        thickness=thickness,
-        palm_centre=(
-            top + (y + 0.5) * region.shape[0] / work.shape[0] - 0.5,
-            left + (x + 0.5) * region.shape[1] / work.shape[1] - 0.5,
-        ),
-        palm_radius=radius / scale,
-        grain=1 / radius,
-    )
+    depth = np.asarray(distance[rows + 1, columns + 1], np.float64)
+    radius = float(depth.max())
     area = len(rows) / radius**2
     if area < _MIN_AREA:
         raise AlignmentError(
             f"the mask is too round for a hand: its area is {area:.2f} squared palm radii, a disc's is 3.14"
         )
-    return shape
+    # The mean over the deepest part: the deepest pixel alone jumps along a plateau when the mask is turned.
+    weight = np.maximum(0.0, depth - 0.9 * radius)
+    x, y = float(weight @ columns / weight.sum()), float(weight @ rows / weight.sum())
+    return _Shape(
+        x=np.asarray((columns - x) / radius, np.float64),
+        y=np.asarray((y - rows) / radius, np.float64),
+        thickness=depth / radius,
+        grain=1 / radius,
+        palm_centre_xy=apply_points(invert_matrix(to_work), [x, y])[0],
+        palm_radius=radius / math.sqrt(np.linalg.det(to_work[:, :2])),
+    )
 
 
-def _largest_region(mask: Mask) -> tuple[Mask, tuple[int, int]]:
-    """The largest region, cut out along its box, and the box's (top, left)."""
-    _, labels, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+def _largest_region(mask: Mask) -> tuple[Mask, Matrix]:
+    """The largest region, brought to the working size, and the map there from the source."""
+    check_mask(mask)
+    small = fit_within(mask, 2 * _WORK_SIDE)
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(small.astype(np.uint8), connectivity=8)
     areas = statistics[1:, cv2.CC_STAT_AREA]
     if areas.max(initial=0) < _MIN_PIXELS:
-        found = f"{int(mask.sum())} of {mask.size} pixels set"
-        raise AlignmentError(
-            f"the mask is empty or all but empty ({found}); a hand has at least {_MIN_PIXELS}"
-        )
+        raise AlignmentError(f"the mask is all but empty: {int(mask.sum())} of {mask.size} pixels are set")
     label = 1 + int(areas.argmax())
     left, top, width, height = (int(value) for value in statistics[label, :4])
-    return np.asarray(labels[top : top + height, left : left + width] == label), (top, left)
+    work, box = letterbox(
+        np.asarray(labels[top : top + height, left : left + width] == label), (_WORK_SIDE, _WORK_SIDE)
+    )
+    shrink = (small.shape[0] / mask.shape[0], small.shape[1] / mask.shape[1])
+    to_small = Letterbox(mask.shape, small.shape, shrink, 0, 0).matrix()
+    cut = np.array([[1.0, 0.0, -left], [0.0, 1.0, -top]])
+    return work, compose(to_small, cut, box.matrix())
 
 
 def _axis(shape: _Shape) -> float:
@@ -272,48 +281,79 @@ def _axis(shape: _Shape) -> float:
     return math.degrees(0.5 * math.atan2(2 * xy, xx - yy)) - 90
 
 
-def _end_difference(shape: _Shape, angle_deg: float) -> float:
-    """Above 0 if the fingers are at the upper end of a hand turned by this angle, else below."""
-    _, up = shape.turned(angle_deg)
-    radius = np.hypot(shape.x, shape.y)
-    outline = (shape.thickness < 1.5 * shape.grain) & (radius < 2)
-    cell = shape.grain**2
-
-    def beyond(height: npt.NDArray[np.float64]) -> float:
-        return float(shape.thickness[height > 1.5].max(initial=0.0))
-
-    features = (
-        float(np.sign(up[outline]).sum()) * shape.grain,  # fingers wrinkle the outline
-        float((_hat(up - 1) - _hat(up + 1)).sum()) * cell,  # knuckles are broader than the wrist
-        beyond(up) - beyond(-up),  # the forearm is thicker than a finger
-    )
-    return float(_END_WEIGHTS @ features)
+def _balanced(shape: _Shape, angle_deg: float) -> float:
+    """The angle next to this one at which the hand is in balance."""
+    for _ in range(_MAX_ROUNDS):
+        step = float(_BALANCE_WEIGHTS @ _moments(shape, angle_deg))
+        angle_deg += step
+        if abs(step) < _STEP_DEG:
+            break
+    return angle_deg
 
 
-def _hat(height: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.maximum(0.0, 1 - np.abs(height) / 0.5)
-
-
-def _imbalance(shape: _Shape, angle_deg: float) -> float:
-    """By how many degrees the hand is turned further than this angle, told from its balance."""
+def _moments(shape: _Shape, angle_deg: float) -> _Vector:
+    """For each row of `_BALANCE_ROWS`: area times distance sideways, shared between neighbouring rows."""
     side, up = shape.turned(angle_deg)
-    return float(side @ np.interp(up, _BALANCE_ROWS, _BALANCE_WEIGHTS)) * shape.grain**2
+    step = _BALANCE_ROWS[1] - _BALANCE_ROWS[0]
+    place = np.clip((up - _BALANCE_ROWS[0]) / step, 0, len(_BALANCE_ROWS) - 1.001)
+    row = place.astype(np.intp)
+    weight = side * shape.grain**2
+    upper = np.bincount(row, weight * (place - row), len(_BALANCE_ROWS) - 1)
+    lower = np.bincount(row, weight, len(_BALANCE_ROWS) - 1) - upper
+    return np.asarray(np.append(lower, 0.0) + np.append(0.0, upper), np.float64)
 
 
-def _pose(shape: _Shape, angle_deg: float) -> Pose:
+def _finger_evidence(shape: _Shape, angle_deg: float) -> float:
+    """Higher if the upper end of a hand turned by this angle looks like fingers, lower if like a forearm."""
+    return float(np.dot(_END_WEIGHTS, _end_features(shape, angle_deg)))
+
+
+def _end_features(shape: _Shape, angle_deg: float) -> _Vector:
+    """Upper less lower end: outline at 1.5 and at 2 palm radii, breadth of the palm, thickness beyond it."""
+    _, up = shape.turned(angle_deg)
+    outline = shape.thickness < 1.5 * shape.grain
+    radius = np.hypot(shape.x[outline], shape.y[outline])
+    cosine = up[outline] / radius
+    return np.array(
+        [
+            (_hat(radius - 1.5) * cosine).sum() * shape.grain,
+            (_hat(radius - 2.0) * cosine).sum() * shape.grain,
+            (_hat(up - 1).sum() - _hat(up + 1).sum()) * shape.grain**2,
+            shape.thickness[up > 1.5].max(initial=0.0) - shape.thickness[up < -1.5].max(initial=0.0),
+        ]
+    )
+
+
+def _hat(distance: _Vector) -> _Vector:
+    return np.maximum(0.0, 1 - np.abs(distance) / 0.5)
+
+
+def _pose(shape: _Shape, angle_deg: float, certainty: float) -> Pose:
     side, up = shape.turned(angle_deg)
     top = float(up.max())
     bottom = -_WRIST - _FOREARM_SHARE * (top + _WRIST)
     hand = side[up >= bottom]
     left, right = float(hand.min()), float(hand.max())
-    radius = shape.palm_radius
-    # Half a pixel more on each side: the points are the pixels' centres.
-    size = ((top - bottom + shape.grain) * radius, (right - left + shape.grain) * radius)
-    sine, cosine = math.sin(math.radians(angle_deg)), math.cos(math.radians(angle_deg))
-    middle_side, middle_up = (left + right) / 2, (top + bottom) / 2
-    x, y = middle_side * cosine - middle_up * sine, middle_up * cosine + middle_side * sine
-    centre = (shape.palm_centre[0] - y * radius, shape.palm_centre[1] + x * radius)
-    return Pose(angle_deg, centre, size, shape.palm_centre, radius)
+    # From the hand's frame back to the source's. The box is half a pixel wider on each side than the points,
+    # which are pixels' centres.
+    to_source = similarity_matrix(
+        source_xy=(0.0, 0.0),
+        target_xy=(shape.palm_centre_xy[0], shape.palm_centre_xy[1]),
+        angle_deg=angle_deg,
+        scale=shape.palm_radius,
+    )
+    ((x, y),) = apply_points(to_source, [(left + right) / 2, -(top + bottom) / 2])
+    return Pose(
+        angle_deg=angle_deg,
+        centre=(float(y), float(x)),
+        size=(
+            (top - bottom + shape.grain) * shape.palm_radius,
+            (right - left + shape.grain) * shape.palm_radius,
+        ),
+        palm_centre=(float(shape.palm_centre_xy[1]), float(shape.palm_centre_xy[0])),
+        palm_radius=shape.palm_radius,
+        certainty=certainty,
+    )
 
 
 def _wrapped(angle_deg: float) -> float:
