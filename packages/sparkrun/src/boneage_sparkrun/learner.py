@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,7 @@ class Learner:
         with self.strategy.scope():
             self.model = recipe.build_model()
             if initial is not None:
-                self.model.load_weights(initial)
+                _load(self.model, initial)
             self.optimizer = recipe.optimizer(steps)
             self.optimizer.build(self.model.trainable_variables)
             self._averages = self._make_averages() if recipe.averaging > 0 else []
@@ -241,6 +242,19 @@ class Learner:
         yield "fixed", self.model.non_trainable_variables
         yield "averages", self._averages
         yield "optimizer", self.optimizer.variables
+
+
+def _load(model: Any, path: str) -> None:
+    try:
+        with warnings.catch_warnings():
+            # Keras only warns where it leaves a layer as it was.
+            warnings.simplefilter("error", UserWarning)
+            model.load_weights(path)
+    except Exception as error:
+        # Keras raises whatever the file's format does.
+        raise TrainingError(
+            f"cannot start from the weights {path}: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _copy(variables: Sequence[Any]) -> list[Array]:

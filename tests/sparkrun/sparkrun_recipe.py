@@ -1,0 +1,104 @@
+"""A tiny recipe: two numbers and a noise in, their sum out; and what the tests train in workers."""
+
+import json
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+NAN_ROW = "poison"
+
+
+@dataclass(frozen=True)
+class SumRecipe:
+    epochs: int = 3
+    batch_size: int = 8
+    seed: int = 3
+    averaging: float = 0.0
+    monitor: str | None = "distance"
+    patience: int | None = None
+    rate: float = 0.05
+    noisy: bool = True
+    kind: str = "dense"
+
+    def build_model(self):
+        import keras
+
+        inputs = keras.Input((3,), name="numbers")
+        hidden = keras.layers.Dense(6, activation="tanh")(inputs)
+        if self.kind == "rich":
+            hidden = keras.layers.BatchNormalization()(hidden)
+            hidden = keras.layers.Dropout(0.2)(hidden)
+        if self.kind == "regularized":
+            hidden = keras.layers.Dense(6, kernel_regularizer="l2")(hidden)
+        return keras.Model(inputs, keras.layers.Dense(1)(hidden))
+
+    def optimizer(self, steps_per_epoch):
+        import keras
+
+        assert steps_per_epoch >= 1
+        if self.kind == "rich":
+            return keras.optimizers.Adam(
+                keras.optimizers.schedules.CosineDecay(self.rate, 3 * steps_per_epoch)
+            )
+        return keras.optimizers.SGD(self.rate)
+
+    def loss(self, target, output):
+        from keras import ops
+
+        return ops.mean(ops.square(target - output), axis=-1)
+
+    def prepare(self, row, seed, epoch):
+        if row["case_id"] == NAN_ROW and epoch == 2:
+            return {"numbers": np.full(3, np.nan, np.float32)}, np.zeros(1, np.float32)
+        noise = 0.0
+        if self.noisy and epoch is not None:
+            noise = np.random.default_rng([seed, epoch, row["number"]]).normal()
+        numbers = np.array([row["a"], row["b"], noise], np.float32)
+        return {"numbers": numbers}, np.array([row["a"] + row["b"]], np.float32)
+
+    def metrics(self, target, output):
+        distance = np.abs(target - output)[:, 0]
+        return {"distance": distance, "closeness": -distance, "steady": np.zeros(len(distance))}
+
+
+def make_rows(count, start=0):
+    rows = []
+    for number in range(start, start + count):
+        a, b = np.random.default_rng(number).normal(size=2)
+        rows.append({"case_id": f"row-{number}", "number": number, "a": float(a), "b": float(b)})
+    return rows
+
+
+class UnevenFeed:
+    """A worker's part of the rows; all workers count the steps of the longest."""
+
+    def __init__(self, rows, batch_size, steps):
+        self.rows, self.batch_size, self.steps = rows, batch_size, steps
+
+    def epoch(self, _epoch):
+        for start in range(0, len(self.rows), self.batch_size):
+            yield self.rows[start : start + self.batch_size]
+
+
+def train_together(argument):
+    """Trains as one of several workers of a TensorFlow cluster, each with a part of its own."""
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in argument["ports"]]}
+    os.environ["TF_CONFIG"] = json.dumps(
+        {"cluster": cluster, "task": {"type": "worker", "index": argument["index"]}}
+    )
+    import tensorflow as tf
+
+    from boneage_sparkrun import fit
+
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    recipe = SumRecipe(**argument["recipe"])
+    rows = make_rows(argument["rows"], start=100 * argument["index"])
+    feed = UnevenFeed(rows, recipe.batch_size, argument["steps"])
+    events = []
+    result = fit(recipe, feed, validation=make_rows(10, 1000), strategy=strategy, progress=events.append)
+    return {
+        "weights": [weight.tolist() for weight in result.model.get_weights()],
+        "losses": [entry["loss"] for entry in result.history],
+        "steps": [event["step"] for event in events if event["kind"] == "epoch"],
+    }

@@ -1,0 +1,97 @@
+"""What the tests run in workers."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+setups = 0
+
+
+def setup(config):
+    global setups
+    setups += 1
+    return config
+
+
+def measure(record, resource):
+    if record["text"] == "bad":
+        raise ValueError(f"cannot read {record['case_id']}")
+    return {
+        "length": len(record["text"]) * resource.get("factor", 1),
+        "shout": record["text"].upper().encode(),
+    }
+
+
+def add_number(record, _resource):
+    return {"sum": record["length"] + record["number"]}
+
+
+def mark_process(_record, _resource):
+    return {"pid": os.getpid(), "setups": setups}
+
+
+def return_nothing(_record, _resource):
+    return None
+
+
+def change_id(_record, _resource):
+    return {"case_id": "other"}
+
+
+def give_list(_record, _resource):
+    return {"values": [1, 2]}
+
+
+def double_field(_record, _resource):
+    return {"text": "again"}
+
+
+def kill_itself(record, resource):
+    if record["case_id"] == resource["victim"]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
+def square(argument):
+    return {"square": argument["x"] ** 2, "pid": os.getpid(), "omp": os.environ.get("OMP_NUM_THREADS")}
+
+
+def fail_on_three(argument):
+    if argument["x"] == 3:
+        raise ArithmeticError("three is too much")
+    return argument
+
+
+def leave(argument):
+    raise SystemExit(argument["status"])
+
+
+def give_lambda(_argument):
+    return {"answer": lambda: None}
+
+
+def chatter(_argument):
+    os.write(1, b"chatter on stdout")
+    return {"main": getattr(__import__("__main__"), "__file__", "")}
+
+
+def sleep_long(argument):
+    Path(argument["folder"], str(os.getpid())).write_text(json.dumps(argument))
+    time.sleep(120)
+    return {}
+
+
+def kill_one_and_sleep(argument):
+    if argument["x"] == 1:
+        time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return sleep_long(argument)
+
+
+def set_threads(argument):
+    from boneage_sparkrun import limit_threads
+
+    limit_threads(argument["threads"])
+    return {name: value for name, value in os.environ.items() if name.endswith("_THREADS")}
