@@ -1,7 +1,8 @@
 """How far the bones of a drawn hand have come at a given age: what has appeared, how wide, what has fused.
 
-Everything is told in *boys' months*: the age of the average boy whose hand looks like this one.  The months of
-appearance and fusion are rounded averages of the usual tables (Greulich and Pyle 1959; Gilsanz and Ratib 2005).
+Everything is told in *boys' months*: the age of the average boy whose hand looks like this one. The months
+of appearance and fusion are rounded averages of the usual tables (Greulich and Pyle 1959; Gilsanz and
+Ratib 2005).
 """
 
 from __future__ import annotations
@@ -160,10 +161,14 @@ def plate_growth(bone: GrowingBone, boys_months: float) -> Growth:
         [False, True, True, False]
     """
     capped = bone.fuses - 40.0
-    share = np.clip((boys_months - bone.appears) / (capped - bone.appears), 0.0, 1.0)
-    epiphysis = 0.0 if boys_months < bone.appears else 0.28 + 0.72 * float(share) ** 0.7
-    gap = float(np.interp(boys_months, [0.0, capped, bone.fuses], [1.0, 0.38, 0.0]))
-    scar = float(
-        np.interp(boys_months, [bone.fuses - 6.0, bone.fuses, bone.fuses + SCAR_FADES_IN], [0.0, 1.0, 0.0])
-    )
-    return Growth(epiphysis, gap, scar)
+    share = _between(boys_months, bone.appears, capped)
+    epiphysis = 0.0 if boys_months < bone.appears else 0.28 + 0.72 * share**0.7
+    gap = 1.0 - 0.62 * _between(boys_months, 0.0, capped) - 0.38 * _between(boys_months, capped, bone.fuses)
+    if boys_months < bone.fuses:
+        return Growth(epiphysis, gap, scar=0.0)
+    return Growth(epiphysis, 0.0, 1.0 - _between(boys_months, bone.fuses, bone.fuses + SCAR_FADES_IN))
+
+
+def _between(value: float, start: float, end: float) -> float:
+    """How far a value has come from start to end, 0..1."""
+    return min(1.0, max(0.0, (value - start) / (end - start)))

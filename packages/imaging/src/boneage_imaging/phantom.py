@@ -1,7 +1,8 @@
 """Hand phantoms: drawn radiographs of a known age, sex, outline and pose.
 
-The bones mature as a child's do (`maturity`, `skeleton`); size, place, pose and exposure (`scene`) are independent of age,
-so that only the bones tell it.  Made for tests, demonstrations and trials without private data.
+The bones mature as a child's do (`maturity`, `skeleton`); size, place, pose and exposure (`scene`) are
+independent of age, so that only the bones tell it. Made for tests, demonstrations and trials without private
+data.
 """
 
 from __future__ import annotations
@@ -73,12 +74,12 @@ def draw(
 ) -> Phantom:
     """Draw the hand radiograph of a child.
 
-    The seed decides who the child is and how the picture was taken: one seed at several ages is one child growing up
-    before one camera.  The same arguments draw the same picture.
+    The seed decides who the child is and how the picture was taken: one seed at several ages is one child
+    growing up before one camera. The same arguments draw the same picture.
 
     Args:
         age_months: bone age, 0..228 months.
-        male: True for a boy.  Girls' bones are up to two years ahead.
+        male: True for a boy. Girls' bones are up to two years ahead.
         seed: any integer from 0.
         size: (height, width) of the picture in pixels, each at least 32.
         difficulty: 0 (a plain, upright, textbook picture) to 1 (what a hospital's archive holds).
@@ -105,16 +106,16 @@ def draw(
     boys_months = maturity(age_months, male)
     joint = joints(posture, individual)
 
-    layout = lay_out(scene, size, joint, skin(joint, posture))
+    layout = lay_out(scene, size, skin(joint, posture))
     shown = bones(joint, posture, individual, boys_months)
-    image = expose(shade(layout, shown), layout, scene, np.random.default_rng(noise_seed))
+    image = expose(shade(layout, shown, scene.contrast), layout, scene, np.random.default_rng(noise_seed))
     mask = layout.mask()
     keypoints = {name: layout.to_pixel(point) for name, point in joint.items()}
     if not scene.left:
         image, mask = np.ascontiguousarray(image[:, ::-1]), np.ascontiguousarray(mask[:, ::-1])
         keypoints = {name: (y, size[1] - 1 - x) for name, (y, x) in keypoints.items()}
     if scene.marker:
-        image = place_marker(image, mask, "L" if scene.left else "R", scene.tag)
+        image = place_marker(image, mask, "L" if scene.left else "R", scene)
     if scene.inverted:
         image = 255 - image
 

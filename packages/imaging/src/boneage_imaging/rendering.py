@@ -1,4 +1,4 @@
-"""Turns a skeleton and a skin into a radiograph: places them in the picture, adds up shadows, exposes the film."""
+"""Turns a skeleton and a skin into a radiograph: places them, adds up their shadows, exposes the film."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ Gray = NDArray[np.uint8]
 FEWEST_PIXELS = 100.0
 FRACTION_BITS = 4  # OpenCV draws at sixteenths of a pixel
 FOREARM_SHOWN = 0.35
+USUAL_DENSITY = 0.42
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,7 @@ class Layout:
         return _one_piece((share >= 128).astype(np.uint8))
 
 
-def lay_out(
-    scene: Scene, size: tuple[int, int], joint: dict[str, Points], skin: tuple[list[Points], Points, Points]
-) -> Layout:
+def lay_out(scene: Scene, size: tuple[int, int], skin: tuple[list[Points], Points, Points]) -> Layout:
     """Place the hand: as large as asked or as large as fits, somewhere within the margins."""
     # A right hand is drawn as the left hand in the mirror, then flipped.
     side = 1.0 if scene.left else -1.0
@@ -89,10 +88,12 @@ def _blank(canvas: tuple[int, int]) -> tuple[NDArray[np.bool_], NDArray[np.bool_
     return np.ones(canvas, bool), np.zeros(canvas, bool)
 
 
-def _corners(layout: Layout, points: Points) -> NDArray[np.int32]:
+def _corners(layout: Layout, outlines: list[Points]) -> list[NDArray[np.int32]]:
     """Hand points as OpenCV wants them: (x, y) of the drawing in fractions of a pixel."""
-    pixels = (points @ layout.matrix.T + layout.origin + 0.5) * layout.zoom - 0.5
-    return np.clip(np.rint(pixels[:, ::-1] * 2**FRACTION_BITS), -(2**24), 2**24).astype(np.int32)
+    pixels = (np.concatenate(outlines) @ layout.matrix.T + layout.origin + 0.5) * layout.zoom - 0.5
+    fractions = np.clip(np.rint(pixels[:, ::-1] * 2**FRACTION_BITS), -(2**24), 2**24).astype(np.int32)
+    ends = np.cumsum([len(outline) for outline in outlines]).tolist()
+    return [fractions[end - len(outline) : end] for outline, end in zip(outlines, ends, strict=True)]
 
 
 def _field(scene: Scene, canvas: tuple[int, int], side: float) -> NDArray[np.bool_]:
@@ -112,10 +113,10 @@ def _body(
     layout: Layout, outlines: list[Points], centres: Points, radii: Points, field: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     drawn = np.zeros(field.shape, np.uint8)
-    for outline in outlines:
-        cv2.fillPoly(drawn, [_corners(layout, outline)], 255, cv2.LINE_AA, FRACTION_BITS)
+    for corners in _corners(layout, outlines):
+        cv2.fillPoly(drawn, [corners], 255, cv2.LINE_AA, FRACTION_BITS)
     scale = layout.unit * layout.zoom * 2**FRACTION_BITS
-    for (x, y), radius in zip(_corners(layout, centres).tolist(), radii, strict=True):
+    for (x, y), radius in zip(_corners(layout, [centres])[0].tolist(), radii, strict=True):
         cv2.circle(drawn, (x, y), round(radius * scale), 255, -1, cv2.LINE_AA, FRACTION_BITS)
     # Skin has no corners: webs and wrist are rounded.
     smooth = cv2.GaussianBlur(
@@ -133,7 +134,7 @@ def _one_piece(mask: Gray) -> NDArray[np.bool_]:
     return filled > 0
 
 
-def shade(layout: Layout, bones: list[Bone]) -> NDArray[np.float32]:
+def shade(layout: Layout, bones: list[Bone], contrast: float) -> NDArray[np.float32]:
     """Add up the shadows of soft tissue and bones.
 
     Returns:
@@ -141,33 +142,53 @@ def shade(layout: Layout, bones: list[Bone]) -> NDArray[np.float32]:
     """
     pixels = layout.unit * layout.zoom
     layers = np.zeros((2, *layout.body.shape), np.uint8)
+    lines = iter(_corners(layout, [line for bone in bones for line in (bone.outline, *bone.cortex)]))
+    thick, thin = max(1, round(0.016 * pixels)), max(1, round(0.009 * pixels))
     for bone in bones:
-        corners = [_corners(layout, bone.outline)]
-        drawn = layers[bone.layer]
-        cv2.fillPoly(drawn, corners, round(255 * bone.density), cv2.LINE_AA, FRACTION_BITS)
-        if bone.edge > 0:
-            level, width = round(255 * (bone.density + bone.edge)), max(1, round(0.018 * pixels))
-            cv2.polylines(drawn, corners, True, level, width, cv2.LINE_AA, FRACTION_BITS)
+        drawn, level, rim = (
+            layers[bone.layer],
+            round(255 * bone.density),
+            round(255 * (bone.density + bone.rim)),
+        )
+        outline, cortex = next(lines), [next(lines) for _ in bone.cortex]
+        if level:
+            cv2.fillPoly(drawn, [outline], level, cv2.LINE_AA, FRACTION_BITS)
+        if cortex:
+            middles = [line[1:-1] for line in cortex]
+            cv2.polylines(drawn, cortex, False, rim, thick, cv2.LINE_AA, FRACTION_BITS)
+            cv2.polylines(drawn, middles, False, round(1.15 * rim), thick, cv2.LINE_AA, FRACTION_BITS)
+        cv2.polylines(drawn, [outline], True, rim, thin, cv2.LINE_AA, FRACTION_BITS)
     depth = cv2.distanceTransform(layout.body.astype(np.uint8), cv2.DIST_L2, 3)
-    flesh = 0.30 * (1.0 - np.exp(depth * np.float32(-1.0 / (0.09 * pixels))))
-    return np.asarray(flesh + (layers[0] + layers[1].astype(np.float32)) * np.float32(1 / 255) * layout.body)
+    distances = np.arange(1024) * (1.0 / 512)
+    thickness = 0.19 * (1.0 - np.exp(-distances / 0.03)) + 0.16 * (1.0 - np.exp(-distances / 0.25))
+    flesh = np.take(
+        thickness.astype(np.float32), np.minimum(depth * np.float32(512 / pixels), 1023).astype(np.int16)
+    )
+    return np.asarray(flesh + cv2.add(layers[0], layers[1]) * (layout.body * np.float32(contrast / 255)))
 
 
 def expose(density: NDArray[np.float32], layout: Layout, scene: Scene, rng: np.random.Generator) -> Gray:
     """Expose the film: (height, width) uint8 at the picture's size.
 
-    As with automatic exposure, the hand's mean density is always the same before gain and gamma: a mature hand holds
-    more bone, and must not be told by its brightness.
+    As with automatic exposure, the hand's mean density is always the same before gain and gamma: a mature
+    hand holds more bone, and must not be told by its brightness.
     """
     blur = 0.01 * scene.softness * layout.unit * layout.zoom
     if blur > 0.2:
         density = cv2.GaussianBlur(density, (0, 0), blur)
     density = _shrink(density, layout.size)
-    mask = _shrink(layout.body.astype(np.uint8), layout.size) > 0
-    mean = float(density[mask].mean()) if mask.any() else 1.0
-    rows = np.linspace(-scene.slope, scene.slope, layout.size[0], dtype=np.float32)[:, None]
-    light = np.clip(density * (0.42 / mean) * (1.0 + rows), 0.0, None) ** np.float32(scene.gamma)
-    gray = scene.background + scene.gain * (255.0 - scene.background) * light
+    rows, columns = layout.size
+    slope = np.linspace(-scene.slope, scene.slope, rows, dtype=np.float32)[:, None]
+    coarse = np.float32(scene.unevenness) * rng.standard_normal((8, 7), dtype=np.float32)
+    uneven = slope + cv2.resize(coarse, (columns, rows), interpolation=cv2.INTER_LINEAR)
+    density *= np.maximum(1.0 + uneven, 0.25)
+    mean = cv2.mean(density, _shrink(layout.body.astype(np.uint8) * 255, layout.size))[0] or 1.0
+    steps = np.minimum(density * np.float32(1000 * USUAL_DENSITY / mean), 4095).astype(np.int16)
+    light = (np.arange(4096) / 1000) ** scene.gamma  # a table: powers differ from machine to machine
+    gray = np.take(
+        (scene.background + scene.gain * (255.0 - scene.background) * light).astype(np.float32), steps
+    )
+    gray += np.float32(0.3 * scene.background) * uneven
     gray += np.float32(scene.noise) * rng.standard_normal(layout.size, dtype=np.float32)
     if scene.collimator != "none":
         field = _shrink(layout.field.astype(np.float32), layout.size)
@@ -181,34 +202,32 @@ def _shrink(image: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     return cv2.resize(image, (size[1], size[0]), interpolation=cv2.INTER_AREA)
 
 
-def place_marker(image: Gray, mask: NDArray[np.bool_], letter: str, tag: str) -> Gray:
+def place_marker(image: Gray, mask: NDArray[np.bool_], letter: str, scene: Scene) -> Gray:
     """Lay a lead letter, and a tag under it, where the hand is not; nothing where there is no room."""
-    plate = _plate(letter, tag, image.shape[0])
+    plate = _plate(letter, scene.tag, image.shape[0])
     height, width = plate.shape
-    rows, columns = np.array(image.shape) - plate.shape
-    pad = round(0.04 * image.shape[0])
-    taken = np.pad(cv2.integral(mask.astype(np.uint8)), 0)
-    outer = pad if letter == "R" else max(pad, columns - pad)
-    inner = max(pad, columns - pad) if letter == "R" else pad
-    for top in (rows - 3 * pad, rows // 2, pad):
-        for left in (inner, outer):
-            if top < 0 or left < 0 or top > rows or left > columns:
+    pad = round((scene.margin + 0.02) * image.shape[0])
+    bottom, right = image.shape[0] - height - pad, image.shape[1] - width - pad
+    sides = (right, pad) if letter == "R" else (pad, right)
+    for top in (bottom - pad, image.shape[0] // 2, pad):
+        for left in sides:
+            if not (pad <= top <= bottom and pad <= left <= right):
                 continue
-            bottom, right = top + height, left + width
-            if taken[bottom, right] - taken[top, right] - taken[bottom, left] + taken[top, left] == 0:
+            spot = slice(top, top + height), slice(left, left + width)
+            if not mask[spot].any():
                 marked = image.copy()
-                spot = marked[top:bottom, left:right]
-                np.maximum(spot, plate, out=spot)
+                marked[spot] = np.maximum(marked[spot], plate)
                 return marked
     return image
 
 
 def _plate(letter: str, tag: str, height: int) -> Gray:
     size = height / 512
-    plate = np.full((round((74 if tag else 50) * size), round(44 * size)), 34, np.uint8)
-    thick = max(1, round(5 * size))
-    cv2.putText(plate, letter, (round(9 * size), round(40 * size)), 0, 1.3 * size, 250, thick, cv2.LINE_AA)
-    if tag:
-        where = (round(3 * size), round(64 * size))
-        cv2.putText(plate, tag, where, 0, 0.58 * size, 250, max(1, round(2 * size)), cv2.LINE_AA)
+    shape = (round((74 if tag else 50) * size), round((52 if tag else 44) * size))
+    plate = np.full(shape, 34, np.uint8)
+    for text, base, scale, thick in ((letter, 40, 1.3, 5), (tag, 65, 0.58, 2)):
+        line = max(1, round(thick * size))
+        (wide, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale * size, line)
+        where = ((shape[1] - wide) // 2, round(base * size))
+        cv2.putText(plate, text, where, cv2.FONT_HERSHEY_SIMPLEX, scale * size, 250, line, cv2.LINE_AA)
     return plate

@@ -1,4 +1,4 @@
-"""What a drawn radiograph's look depends on besides age and sex: posture, place, exposure, what else lies in the picture."""
+"""What a drawn radiograph depends on besides age and sex: posture, place, exposure, what else is in view."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Scene:
     Attributes:
         left: True for a left hand.
         rotation_deg: how far the hand is turned counter-clockwise as seen; 0 is fingers up.
-        scale: distance from the wrist to the middle finger's knuckle, as a share of the picture's height; made
-            smaller where the hand would not fit.
+        scale: distance from the wrist to the middle finger's knuckle, as a share of the picture's height;
+            made smaller where the hand would not fit.
         shift_y: where the hand lies between the topmost (0) and the lowest (1) place at which it fits.
-        shift_x: the same from left to right.  Values beyond 0..1 cut the hand off.
+        shift_x: the same from left to right. Values beyond 0..1 cut the hand off.
         spread: finger spread, 1 = as people hold it.
         bend_deg: wrist bend, positive = the forearm comes from the little finger's side.
         thumb_deg: how far the thumb is held out beyond the usual.
@@ -31,6 +31,8 @@ class Scene:
         background: gray level of the empty background, 0..255.
         gain: how much of the range above the background the hand uses, 0..1.
         gamma: exponent of the film's response.
+        contrast: how much more than usual the bones stand out from the soft tissue, 1 = as usual.
+        unevenness: standard deviation (a share) of brightness from place to place: scatter, uneven thickness.
         slope: how much brighter the lower edge of the picture is exposed than the upper one (a share).
         noise: standard deviation of the noise in gray levels.
         softness: blur, in hundredths of the distance from wrist to knuckle.
@@ -55,6 +57,8 @@ class Scene:
     background: float = 12.0
     gain: float = 0.8
     gamma: float = 1.0
+    contrast: float = 1.0
+    unevenness: float = 0.0
     slope: float = 0.0
     noise: float = 2.0
     softness: float = 0.7
@@ -78,6 +82,8 @@ LIMITS = {
     "background": (0.0, 250.0),
     "gain": (0.0, 1.0),
     "gamma": (0.2, 4.0),
+    "contrast": (0.3, 3.0),
+    "unevenness": (0.0, 0.5),
     "slope": (-0.8, 0.8),
     "noise": (0.0, 100.0),
     "softness": (0.0, 10.0),
@@ -140,7 +146,9 @@ def _sample(rng: np.random.Generator, difficulty: float) -> dict[str, Any]:
         "background": rng.uniform(2.0, 25.0) if rng.random() < 0.75 else rng.uniform(25.0, 110.0),
         "gain": rng.uniform(0.4, 1.0),
         "gamma": rng.uniform(0.75, 1.3),
-        "slope": rng.normal(0.0, 0.1),
+        "contrast": float(np.clip(rng.normal(1.0, 0.2), 0.65, 1.5)),
+        "unevenness": rng.uniform(0.0, 0.25),
+        "slope": float(np.clip(rng.normal(0.0, 0.1), -0.3, 0.3)),
         "noise": rng.uniform(0.8, 4.5),
         "softness": rng.uniform(0.5, 1.1),
         "margin": rng.uniform(0.01, 0.07),

@@ -1,8 +1,8 @@
 """The bones and the skin of a drawn hand: a left hand seen from its back, fingers up, thumb to the right.
 
-Points are (y, x) in *hand units*: the wrist is at (0, 0), the knuckle of the middle finger at (-1, 0).  Neither the joints
-nor the skin depend on age, so that the hand's size and outline tell nothing about it; the bones inside do.
-The joints' places are the medians of a few hundred real hands.
+Points are (y, x) in *hand units*: the wrist is at (0, 0), the knuckle of the middle finger at (-1, 0). Neither
+the joints nor the skin depend on age, so that the hand's size and outline tell nothing about it; the bones
+inside do.
 """
 
 from __future__ import annotations
@@ -12,160 +12,31 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from boneage_imaging.anatomy import (
+    CARPAL_CENTRES,
+    CARPAL_OUTLINES,
+    DIRECTIONS_DEG,
+    DISC,
+    END_HALF_WIDTHS,
+    FINGER_SHARES,
+    FINGERS,
+    FOREARM_WIDTHS,
+    HEAD,
+    KNUCKLES,
+    LENGTHS,
+    METACARPAL_BASES,
+    SHAFT_DISTANCES,
+    SHAFT_PLACES,
+    SHAFT_WIDTHS,
+    SKIN_RADII,
+    UPPER_LAYER,
+    WEDGE,
+)
 from boneage_imaging.maturity import CARPALS, GROWING_BONES, Growth, carpal_growth, plate_growth
 
-__all__ = ["FINGERS", "WRIST_DISTANCE", "Bone", "Individual", "Posture", "bones", "joints", "skin"]
+__all__ = ["Bone", "Individual", "Posture", "bones", "joints", "skin"]
 
 Points = NDArray[np.float64]
-
-FINGERS = ("thumb", "forefinger", "middle_finger", "ring_finger", "pinky_finger")
-WRIST_DISTANCE = 1.0
-
-# Knuckles (for the thumb: its root joint), lengths of the bones beyond, and their directions (degrees towards the thumb).
-KNUCKLES = np.array([(-0.289, 0.335), (-1.011, 0.243), (-1.0, 0.0), (-0.902, -0.206), (-0.781, -0.384)])
-LENGTHS = np.array(
-    [
-        (0.434, 0.305, 0.21),
-        (0.391, 0.226, 0.163),
-        (0.435, 0.273, 0.18),
-        (0.408, 0.264, 0.183),
-        (0.313, 0.185, 0.163),
-    ]
-)
-DIRECTIONS_DEG = np.array(
-    [(31.5, 25.5, 31.7), (5.8, 3.9, 2.0), (-3.4, -5.1, -7.0), (-12.1, -10.6, -8.4), (-29.6, -24.5, -19.8)]
-)
-METACARPAL_BASES = {
-    "forefinger": (-0.375, 0.13),
-    "middle_finger": (-0.365, 0.015),
-    "ring_finger": (-0.35, -0.09),
-    "pinky_finger": (-0.335, -0.175),
-}
-# Half widths of the bones' ends by row (metacarpal, proximal, middle, distal), and each finger's share of them.
-END_HALF_WIDTHS = {"metacarpal": 0.075, "proximal": 0.075, "middle": 0.064, "distal": 0.054}
-FINGER_SHARES = {
-    "thumb": 1.06,
-    "forefinger": 1.0,
-    "middle_finger": 1.03,
-    "ring_finger": 0.96,
-    "pinky_finger": 0.84,
-}
-SKIN_RADII = np.array(
-    [
-        (0.17, 0.135, 0.105, 0.078),
-        (0.135, 0.102, 0.09, 0.072),
-        (0.135, 0.104, 0.092, 0.074),
-        (0.13, 0.1, 0.088, 0.07),
-    ]
-    + [(0.12, 0.088, 0.078, 0.062)]
-)
-
-# Outline of a long bone's shaft: half width (of the growing end's) along it, from the growing end.
-SHAFT_PLACES = np.array([0.0, 0.04, 0.12, 0.28, 0.5, 0.7, 0.85, 0.95, 1.0])
-SHAFT_WIDTHS = {
-    "metacarpal": np.array([0.86, 0.94, 0.88, 0.62, 0.54, 0.62, 0.82, 0.92, 0.8]),
-    "proximal": np.array([0.94, 1.0, 0.9, 0.66, 0.58, 0.62, 0.74, 0.8, 0.56]),
-    "middle": np.array([0.94, 1.0, 0.88, 0.64, 0.56, 0.62, 0.76, 0.8, 0.56]),
-    "distal": np.array([0.94, 1.0, 0.86, 0.56, 0.42, 0.42, 0.56, 0.6, 0.36]),
-}
-SHAFT_DISTANCES = np.array([0.0, 0.04, 0.14, 0.32, 0.7, 1.2, 5.0])
-FOREARM_WIDTHS = {
-    "radius": np.array([1.0, 1.0, 0.9, 0.68, 0.52, 0.5, 0.52]),
-    "ulna": np.array([0.95, 1.0, 0.9, 0.74, 0.68, 0.68, 0.7]),
-}
-# Epiphyses: (along from the joint to the plate, across) in shares of their thickness and half width.
-DISC = np.array(
-    [(0.12, -0.7), (0.0, -0.2), (0.0, 0.2), (0.12, 0.7), (0.6, 1.0), (1.0, 0.9), (1.0, -0.9), (0.6, -1.0)]
-)
-HEAD = np.array(
-    [
-        (0.3, -0.75),
-        (0.05, -0.4),
-        (-0.08, 0.0),
-        (0.05, 0.4),
-        (0.3, 0.75),
-        (0.7, 1.0),
-        (1.0, 0.85),
-        (1.0, -0.85),
-        (0.7, -1.0),
-    ]
-)
-WEDGE = np.array(
-    [
-        (0.35, -0.9),
-        (0.2, -0.3),
-        (0.05, 0.3),
-        (-0.45, 0.85),
-        (-0.2, 1.02),
-        (0.6, 1.02),
-        (1.0, 0.95),
-        (1.0, -0.92),
-    ]
-)
-
-# Carpal bones: centre, and the adult outline around it.
-CARPAL_CENTRES = {
-    "capitate": (-0.235, 0.01),
-    "hamate": (-0.23, -0.13),
-    "triquetrum": (-0.12, -0.195),
-    "lunate": (-0.075, -0.045),
-    "scaphoid": (-0.135, 0.125),
-    "trapezium": (-0.265, 0.235),
-    "trapezoid": (-0.3, 0.13),
-    "pisiform": (-0.125, -0.235),
-}
-CARPAL_OUTLINES = {
-    "capitate": [
-        (-0.12, -0.05),
-        (-0.125, 0.045),
-        (-0.05, 0.06),
-        (0.03, 0.05),
-        (0.085, 0.05),
-        (0.11, 0.01),
-        (0.09, -0.04),
-    ]
-    + [(0.02, -0.045), (-0.05, -0.05)],
-    "hamate": [
-        (-0.1, -0.075),
-        (-0.105, 0.045),
-        (0.0, 0.06),
-        (0.085, 0.055),
-        (0.06, 0.0),
-        (0.0, -0.06),
-        (-0.05, -0.085),
-    ],
-    "triquetrum": [(-0.06, -0.05), (-0.05, 0.02), (0.0, 0.075), (0.05, 0.06), (0.06, -0.01), (0.02, -0.06)],
-    "lunate": [
-        (-0.05, -0.06),
-        (-0.025, 0.0),
-        (-0.05, 0.055),
-        (0.01, 0.075),
-        (0.055, 0.04),
-        (0.06, -0.04),
-        (0.01, -0.075),
-    ],
-    "scaphoid": [
-        (-0.09, 0.045),
-        (-0.055, 0.085),
-        (0.0, 0.075),
-        (0.075, 0.035),
-        (0.085, -0.045),
-        (0.03, -0.07),
-    ]
-    + [(-0.04, -0.04), (-0.085, 0.0)],
-    "trapezium": [(-0.075, -0.03), (-0.05, 0.06), (0.01, 0.08), (0.065, 0.03), (0.06, -0.045), (0.0, -0.065)],
-    "trapezoid": [
-        (-0.07, -0.05),
-        (-0.075, 0.035),
-        (-0.02, 0.055),
-        (0.05, 0.04),
-        (0.055, -0.03),
-        (0.0, -0.055),
-    ],
-    "pisiform": [(-0.05, -0.02), (-0.035, 0.03), (0.01, 0.045), (0.05, 0.02), (0.04, -0.03), (0.0, -0.045)],
-}
-# Bones that lie over others are drawn in a layer of their own, so that the shadows add up.
-UPPER_LAYER = ("pisiform", "trapezium", "scaphoid", "triquetrum")
 
 
 @dataclass(frozen=True)
@@ -188,6 +59,7 @@ class Individual:
         stoutness: relative change of the bones' width.
         tempo: months by which carpals, fingers and forearm are ahead, (3,).
         carpals: shift of each carpal bone, (8, 2).
+        densities: relative change of the density of fingers, metacarpals, carpals and forearm, (4,).
     """
 
     turns_deg: Points
@@ -195,6 +67,7 @@ class Individual:
     stoutness: float
     tempo: Points
     carpals: Points
+    densities: Points
 
     @classmethod
     def sample(cls, rng: np.random.Generator, variation: float = 1.0) -> Individual:
@@ -202,17 +75,28 @@ class Individual:
         turns = rng.normal(0.0, 2.0, (5, 1)) + rng.normal(0.0, 1.5, (5, 3))
         lengths, stoutness = rng.normal(0.0, 0.025, 5), float(rng.normal(0.0, 0.05))
         tempo, carpals = np.clip(rng.normal(0.0, 2.5, 3), -5, 5), rng.normal(0.0, 0.006, (8, 2))
-        return cls(*(variation * value for value in (turns, lengths, stoutness, tempo, carpals)))
+        densities = np.clip(rng.normal(0.0, 0.12, 4), -0.3, 0.3)
+        return cls(*(variation * value for value in (turns, lengths, stoutness, tempo, carpals, densities)))
 
 
 @dataclass(frozen=True)
 class Bone:
-    """One shadow to draw: a closed outline, how dense it is inside and at the edge, and in which layer it lies."""
+    """One shadow to draw.
+
+    Attributes:
+        name: the bone's name, and which part of it.
+        outline: closed outline, (n, 2).
+        density: how dense it is inside, 0..1.
+        rim: how much denser its edge is.
+        cortex: lines of thick compact bone along a shaft, each (n, 2).
+        layer: shadows of different layers add up; within a layer the later one covers.
+    """
 
     name: str
     outline: Points
     density: float
-    edge: float
+    rim: float
+    cortex: tuple[Points, ...] = ()
     layer: int = 0
 
 
@@ -240,13 +124,16 @@ def bones(
 ) -> list[Bone]:
     """All bones that show at a maturity, in the order in which they are drawn."""
     carpal_months, finger_months, forearm_months = boys_months + individual.tempo
-    found = _forearm(posture, individual, forearm_months)
+    fingers, metacarpals, carpals, forearm = 1.0 + individual.densities
+    found = _forearm(posture, individual, forearm_months, 0.34 * forearm)
     for finger in FINGERS:
         for row, start, end in _rows(finger, joint):
             growth = plate_growth(GROWING_BONES[f"{finger}_{row}"], finger_months)
             half_width = END_HALF_WIDTHS[row] * FINGER_SHARES[finger] * (1.0 + individual.stoutness)
-            found += _finger_bone(f"{finger}_{row}", row, start, end, half_width, growth)
-    return found + _carpals(individual, carpal_months) + _sesamoid(joint, finger_months)
+            density = 0.26 * metacarpals if row == "metacarpal" else 0.22 * fingers
+            found += _finger_bone(f"{finger}_{row}", row, start, end, half_width, growth, density)
+    found += _carpals(individual, carpal_months, 0.26 * carpals)
+    return found + _sesamoid(joint, finger_months)
 
 
 def _rows(finger: str, joint: dict[str, Points]) -> list[tuple[str, Points, Points]]:
@@ -259,13 +146,12 @@ def _rows(finger: str, joint: dict[str, Points]) -> list[tuple[str, Points, Poin
 
 
 def _finger_bone(
-    name: str, row: str, start: Points, end: Points, half_width: float, growth: Growth
+    name: str, row: str, start: Points, end: Points, half_width: float, growth: Growth, density: float
 ) -> list[Bone]:
     has_head = row == "metacarpal" and not name.startswith("thumb")
     thickness = half_width * (1.15 if has_head else 0.68)
     space = 0.012 + 0.014 * growth.gap
     far_space = 0.0 if row == "distal" else 0.01 + 0.018 * growth.gap
-    density = 0.36 if row == "metacarpal" else 0.32
     length = float(np.hypot(*(end - start)))
     axis = (end - start) / length
     places = SHAFT_PLACES * (length - far_space - _plate(space, thickness, growth, 0.05))
@@ -275,19 +161,19 @@ def _finger_bone(
     )
 
 
-def _forearm(posture: Posture, individual: Individual, months: float) -> list[Bone]:
+def _forearm(posture: Posture, individual: Individual, months: float, density: float) -> list[Bone]:
     down = -direction(-posture.bend_deg)
     across = np.array([-down[1], down[0]])
     found: list[Bone] = []
     for name, centre, half_width, thickness, shape in (
-        ("radius", (0.0, 0.10), 0.165, 0.095, WEDGE),
-        ("ulna", (0.035, -0.165), 0.085, 0.06, DISC),
+        ("radius", (0.0, 0.105), 0.155, 0.095, WEDGE),
+        ("ulna", (0.035, -0.155), 0.078, 0.06, DISC),
     ):
         growth = plate_growth(GROWING_BONES[name], months)
         start = centre[0] * down + centre[1] * across
         widths = half_width * (1.0 + individual.stoutness) * FOREARM_WIDTHS[name]
         outline, measures = (SHAFT_DISTANCES, widths), (0.0, thickness, 0.075)
-        found += _long_bone(name, start, down, outline, shape, measures, growth, 0.42)
+        found += _long_bone(name, start, down, outline, shape, measures, growth, density)
     return found
 
 
@@ -306,31 +192,36 @@ def _long_bone(
     growth: Growth,
     density: float,
 ) -> list[Bone]:
-    """A shaft, its epiphysis and, once fused, the scar between them."""
+    """A shaft and its epiphysis, or both as one bone with the scar between them."""
     across = np.array([-axis[1], axis[0]])
+
+    def place(along: Points, sideways: Points) -> Points:
+        return start + along[:, None] * axis + sideways[:, None] * across
+
     space, thickness, widest = measures
     begin = _plate(space, thickness, growth, widest)
     along, widths = outline
-    rows = np.concatenate([along, along[::-1]]) + begin
-    sides = np.concatenate([widths, -widths[::-1]])
-    found = [
-        Bone(f"{name}_shaft", start + rows[:, None] * axis + sides[:, None] * across, density, density * 0.75)
-    ]
-    if growth.epiphysis > 0:
-        half_width, depth = widths[1] * growth.epiphysis, thickness * (0.35 + 0.65 * growth.epiphysis)
-        top = space + 0.6 * (thickness - depth)
-        points = start + (top + shape[:, :1] * depth) * axis + shape[:, 1:] * half_width * across
-        found.append(Bone(f"{name}_epiphysis", _rounded(points), density * 0.95, density * 0.6))
-    if growth.scar > 0:
-        line = np.array(
-            [(begin - 0.006, -0.9), (begin - 0.006, 0.9), (begin + 0.006, 0.9), (begin + 0.006, -0.9)]
-        )
-        points = start + line[:, :1] * axis + line[:, 1:] * widths[1] * across
-        found.append(Bone(f"{name}_scar", points, 0.4 * growth.scar * density, 0.0, layer=1))
-    return found
+    rows, sides = np.concatenate([along, along[::-1]]) + begin, np.concatenate([widths, -widths[::-1]])
+    shaft = place(rows, sides)
+    thick = slice(2, -2)
+    cortex = tuple(place(along[thick] + begin, side * widths[thick]) for side in (0.86, -0.86))
+    if growth.epiphysis == 0:
+        return [Bone(f"{name}_shaft", shaft, density, 0.3 * density, cortex)]
+    half_width, depth = widths[1] * growth.epiphysis, thickness * (0.35 + 0.65 * growth.epiphysis)
+    top = space + 0.6 * (thickness - depth)
+    cap = place(top + shape[:, 0] * depth, shape[:, 1] * half_width)
+    if growth.is_open:
+        return [
+            Bone(f"{name}_shaft", shaft, density, 0.3 * density, cortex),
+            Bone(f"{name}_epiphysis", _rounded(cap), density, 0.3 * density),
+        ]
+    joint_side = np.roll(cap, 1, axis=0)[: len(cap) - 2]
+    whole = Bone(f"{name}_shaft", np.concatenate([joint_side, shaft]), density, 0.3 * density, cortex)
+    edge = place(np.full(2, begin), np.array([-0.9, 0.9]) * widths[1])
+    return [whole, Bone(f"{name}_scar", edge, 0.0, 0.35 * growth.scar * density, layer=1)]
 
 
-def _carpals(individual: Individual, months: float) -> list[Bone]:
+def _carpals(individual: Individual, months: float, density: float) -> list[Bone]:
     found = []
     for bone, shift in zip(CARPALS, individual.carpals, strict=True):
         size = carpal_growth(bone, months)
@@ -340,7 +231,7 @@ def _carpals(individual: Individual, months: float) -> list[Bone]:
             round_one = adult / radii * radii.mean()
             outline = size * (size * adult + (1.0 - size) * round_one)
             points = _rounded(np.array(CARPAL_CENTRES[bone.name]) + shift + outline)
-            found.append(Bone(bone.name, points, 0.34, 0.24, layer=int(bone.name in UPPER_LAYER)))
+            found.append(Bone(bone.name, points, density, 0.4 * density, layer=int(bone.name in UPPER_LAYER)))
     return found
 
 
@@ -350,7 +241,7 @@ def _sesamoid(joint: dict[str, Points], months: float) -> list[Bone]:
     if size == 0:
         return []
     around = direction(np.arange(0.0, 360.0, 45.0))
-    return [Bone("sesamoid", joint["thumb2"] + (0.02, -0.075) + 0.028 * size * around, 0.3, 0.15, layer=1)]
+    return [Bone("sesamoid", joint["thumb2"] + (0.02, -0.075) + 0.028 * size * around, 0.22, 0.1, layer=1)]
 
 
 def _rounded(points: Points) -> Points:
