@@ -1,8 +1,10 @@
 """The package as a whole: what it offers, that it is light, and that its errors travel."""
 
+import doctest
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +26,13 @@ def test_submodules_keep_their_names():
     assert boneage_imaging.phantom.Phantom is boneage_imaging.Phantom
     assert boneage_imaging.phantom.draw is boneage_imaging.draw_phantom
     assert boneage_imaging.codec.decode is boneage_imaging.decode
+
+
+def test_the_readmes_example_runs():
+    readme = Path(__file__).parents[2] / "packages" / "imaging" / "README.md"
+    result = doctest.testfile(str(readme), module_relative=False)
+    assert result.attempted > 5
+    assert result.failed == 0
 
 
 def test_an_unknown_name_is_an_attribute_error():
