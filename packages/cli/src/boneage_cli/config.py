@@ -173,6 +173,8 @@ def replaced(config: T, changes: Mapping[str, Any], *, where: str) -> T:
 
 
 def _converted(value: Any, old: Any, hint: str, place: str) -> Any:
+    if value is None and "None" in hint:
+        return None
     if isinstance(old, bool):
         good = isinstance(value, bool)
     elif isinstance(old, int):

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import csv
 import io
-import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from boneage_cli.errors import DataError
+from boneage_cli.markers import write_whole
 
-__all__ = ["Label", "parse_sex", "read_labels", "read_sexes", "write_table"]
+__all__ = ["Label", "parse_sex", "read_labels", "read_sexes", "scan_labels", "write_table"]
 
 _ID = ("id", "case_id", "image id", "case id", "imageid")
 _AGE = ("boneage", "bone age (months)", "ground truth bone age (months)", "age_months", "bone age")
 _MALE = ("male",)
 _SEX = ("sex", "gender")
-_TRUE = {"true", "t", "1", "yes", "m", "male", "boy"}
-_FALSE = {"false", "f", "0", "no", "female", "girl"}
+_WORDS: dict[str, dict[str, bool]] = {
+    "sex": {"m": True, "male": True, "boy": True, "f": False, "female": False, "girl": False},
+    "male": {"true": True, "t": True, "1": True, "yes": True, "false": False, "0": False, "no": False},
+}
+_WORDS["male"] |= _WORDS["sex"]  # also F, which says the same whether it means false or female
+_NOTHING = {"", "na", "n/a", "nan", "none", "null", "unknown"}
+_NUMBER = re.compile(r"[0-9]+([.,][0-9]*)?([eE][+-]?[0-9]+)?")
 OLDEST_MONTHS = 300.0
 
 
@@ -34,7 +40,7 @@ def read_labels(path: Path) -> dict[str, Label]:
     """Reads a label table: `id,boneage,male` or one of RSNA's other headers.
 
     Args:
-        path: A CSV file, separated by commas, semicolons or tabs, in UTF-8 or Latin-1.
+        path: A CSV file, separated by commas, semicolons or tabs, in UTF-8, UTF-16 or Latin-1.
 
     Returns:
         The labels by case id, in the table's order.
@@ -43,7 +49,7 @@ def read_labels(path: Path) -> dict[str, Label]:
         DataError: If the table cannot be read, has no column of ids or of ages, names a case twice, or has a
             value that is no age or no sex; the message names file and line.
     """
-    return _read(path, need_age=True)
+    return _sound(*scan_labels(path))
 
 
 def read_sexes(path: Path) -> dict[str, bool | None]:
@@ -52,111 +58,155 @@ def read_sexes(path: Path) -> dict[str, bool | None]:
     Raises:
         DataError: As `read_labels` does.
     """
-    return {case_id: label.male for case_id, label in _read(path, need_age=False).items()}
+    labels = _sound(*scan_labels(path, need_age=False))
+    return {case_id: label.male for case_id, label in labels.items()}
 
 
-def parse_sex(text: str) -> bool | None:
-    """Reads one sex: True for male, False for female, None for an empty field.
+def scan_labels(path: Path, *, need_age: bool = True) -> tuple[dict[str, Label], list[str]]:
+    """Reads a label table as far as it can be read.
 
-    For a column `male`, `True` and `1` are male; for a column `sex`, `M` and `F`.
+    Returns:
+        The labels of all good lines, and what is wrong with the others: a sentence each, with file and line.
+
+    Raises:
+        DataError: If it is no table at all or lacks a column that it needs.
+    """
+    rows = _rows(path)
+    if not rows:
+        raise DataError(f"{path}: the table is empty; a header such as id,boneage,male would do")
+    columns = _columns(f"{path}, line {rows[0][0]}", rows[0][1], need_age=need_age)
+    labels: dict[str, Label] = {}
+    problems = []
+    for line, row in rows[1:]:
+        try:
+            label = columns.read(row)
+            if label.case_id in labels:
+                raise DataError(f"the case {label.case_id!r} stands in the table twice")
+        except DataError as error:
+            problems.append(f"{path}, line {line}: {error}")
+        else:
+            labels[label.case_id] = label
+    return labels, problems
+
+
+def parse_sex(text: str, *, column: str = "male") -> bool | None:
+    """Reads one sex: True for male, False for female, None where nothing is said.
+
+    In a column `sex`, `M` and `F` (or the words) are read and nothing else: what 0 and 1 mean there is
+    anybody's guess. In a column `male`, `True` and `1`, `False` and `0` are read as well.
 
     Raises:
         ValueError: If the text is none of these.
 
     >>> parse_sex("M"), parse_sex("False"), parse_sex("")
     (True, False, None)
+    >>> parse_sex("1", column="sex")
+    Traceback (most recent call last):
+    ValueError: received '1' for the sex, where M or F would do
     """
     word = text.strip().lower()
-    if not word:
+    if word in _NOTHING:
         return None
-    if word in _TRUE:
-        return True
-    if word == "f" or word in _FALSE:
-        return False
-    raise ValueError(
-        f"received {text!r} for the sex, where M or F (or True or False in a column 'male') would do"
-    )
+    words = _WORDS["sex" if column in _SEX else "male"]
+    if word not in words:
+        wanted = "M or F" if column in _SEX else "True or False (or M or F)"
+        raise ValueError(f"received {text!r} for the sex, where {wanted} would do")
+    return words[word]
 
 
 def write_table(path: Path, header: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
     """Writes a CSV file, whole or not at all; None becomes an empty field."""
-    beside = path.with_name(f".{path.name}.partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with beside.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(["" if value is None else value for value in row] for row in rows)
-    beside.replace(path)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(["" if value is None else value for value in row] for row in rows)
+    write_whole(path, text.getvalue().encode())
 
 
-def _read(path: Path, *, need_age: bool) -> dict[str, Label]:
-    rows = _rows(path)
-    if not rows:
-        raise DataError(f"{path}: the table is empty; a header such as id,boneage,male would do")
-    header = [name.strip().lower() for name in rows[0][1]]
-    id_at, age_at = _column(header, _ID), _column(header, _AGE)
-    sex_at = _column(header, _MALE + _SEX)
-    if id_at is None or (need_age and age_at is None):
-        wanted = "id,boneage,male" if need_age else "id,male"
-        raise DataError(f"{path}: received the columns {','.join(rows[0][1])}, where {wanted} would do")
-    labels: dict[str, Label] = {}
-    for line, row in rows[1:]:
-        label = _label(row, id_at, age_at, sex_at, header, place=f"{path}, line {line}")
-        if label.case_id in labels:
-            raise DataError(f"{path}, line {line}: the case {label.case_id!r} stands in the table twice")
-        labels[label.case_id] = label
+def _sound(labels: dict[str, Label], problems: list[str]) -> dict[str, Label]:
+    if problems:
+        more = f" (and {len(problems) - 1} more lines that cannot be read)" if len(problems) > 1 else ""
+        raise DataError(problems[0] + more)
     return labels
 
 
+@dataclass(frozen=True)
+class _Columns:
+    """Where in a row the id, the age and the sex stand; None where the table has no such column."""
+
+    names: tuple[str, ...]
+    id_at: int
+    age_at: int | None
+    sex_at: int | None
+
+    def read(self, row: list[str]) -> Label:
+        width = len(self.names)
+        if len(row) < width or any(cell.strip() for cell in row[width:]):
+            raise DataError(f"received {len(row)} fields, where the header has {width}")
+        case_id = row[self.id_at].strip()
+        if not case_id:
+            raise DataError("the id is missing")
+        age = None if self.age_at is None else _age(row[self.age_at])
+        try:
+            male = (
+                None if self.sex_at is None else parse_sex(row[self.sex_at], column=self.names[self.sex_at])
+            )
+        except ValueError as error:
+            raise DataError(str(error)) from error
+        return Label(case_id, age, male)
+
+
+def _columns(place: str, header: list[str], *, need_age: bool) -> _Columns:
+    names = tuple(" ".join(name.lower().split()) for name in header)
+    id_at, age_at = _column(names, _ID), _column(names, _AGE)
+    if id_at is None or (need_age and age_at is None):
+        wanted = "id,boneage,male" if need_age else "id,male"
+        raise DataError(f"{place}: received the columns {','.join(header)}, where {wanted} would do")
+    return _Columns(names, id_at, age_at, _column(names, _MALE + _SEX))
+
+
+def _column(header: tuple[str, ...], names: tuple[str, ...]) -> int | None:
+    return next((header.index(name) for name in names if name in header), None)
+
+
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
+    """The rows that are not blank, each with the line it begins on, counted from 1."""
+    text = _text(path)
+    first = text.lstrip("\r\n").split("\n", 1)[0]
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    rows, line = [], 1
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                rows.append((line, row))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{path}, line {line}: {error}") from error
+    return rows
+
+
+def _text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"the table {path} cannot be read: {error.strerror}") from error
-    if b"\0" in data:
-        raise DataError(f"{path}: this is no CSV table, it holds NUL bytes")
+    wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("latin-1")
-    first = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-    except csv.Error as error:
-        raise DataError(f"{path}, line {reader.line_num}: {error}") from error
+    if "\0" in text:
+        raise DataError(f"{path}: this is no CSV table, it holds NUL bytes")
+    return text
 
 
-def _column(header: list[str], names: tuple[str, ...]) -> int | None:
-    return next((header.index(name) for name in names if name in header), None)
-
-
-def _label(
-    row: list[str], id_at: int, age_at: int | None, sex_at: int | None, header: list[str], *, place: str
-) -> Label:
-    if len(row) != len(header):
-        raise DataError(f"{place}: received {len(row)} fields, where the header has {len(header)}")
-    case_id = row[id_at].strip()
-    if not case_id:
-        raise DataError(f"{place}: the id is missing")
-    age = None if age_at is None else _age(row[age_at], place)
-    try:
-        male = None if sex_at is None else parse_sex(row[sex_at])
-    except ValueError as error:
-        raise DataError(f"{place}: {error}") from error
-    return Label(case_id, age, male)
-
-
-def _age(text: str, place: str) -> float | None:
-    if not text.strip():
+def _age(text: str) -> float | None:
+    text = text.strip()
+    if text.lower() in _NOTHING:
         return None
-    try:
-        age = float(text)
-    except ValueError:
-        age = math.nan
+    # Only plain numbers: float() also takes 1_000, digits of other scripts, and infinity.
+    age = float(text.replace(",", ".")) if _NUMBER.fullmatch(text) else -1.0
     if not 0 <= age <= OLDEST_MONTHS:
-        raise DataError(
-            f"{place}: received {text!r} for the age, where 0 to {OLDEST_MONTHS:g} months would do"
-        )
+        raise DataError(f"received {text!r} for the age, where 0 to {OLDEST_MONTHS:g} months would do")
     return age

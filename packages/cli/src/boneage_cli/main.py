@@ -63,7 +63,7 @@ def run(
     spark_conf: Annotated[list[str] | None, typer.Option(help="KEY=VALUE, may be repeated.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Runs every stage: ingest, split, train-segmentation, segment, prepare, train-regression, evaluate, report."""
+    """Runs every stage, from ingest to report, or a part of them."""
     if what != "all":
         raise CallError(
             f"received 'run {what}'; 'run all' would do, or 'run --from STAGE', 'run --only STAGE'"
@@ -72,7 +72,7 @@ def run(
     wanting = [name for name, value in {**spark, "--spark-conf": spark_conf}.items() if value is not None]
     if engine == "spark" or wanting:
         raise CallError(
-            f"received {', '.join(wanting) or '--engine spark'}: this version runs in this machine's processes only; "
+            f"received {', '.join(wanting) or '--engine spark'}: this version runs in this machine only; "
             "--engine local would do"
         )
     from boneage_cli.runs import run_pipeline
@@ -188,7 +188,11 @@ def train_regression(
     labels: Annotated[Path, typer.Argument(metavar="LABELS", help="Table id,boneage,male.")],
     out: Annotated[Path, typer.Option(help="Model folder to write.")],
     masks: Annotated[
-        Path | None, typer.Option(help="Folder of masks by id; found by the shipped model if not given.")
+        Path | None, typer.Option(help="Folder of masks by id; found by the model if not given.")
+    ] = None,
+    segmentation: Annotated[
+        Path | None,
+        typer.Option(help="Model that finds the hand, in predicting too; the shipped one by default."),
     ] = None,
     architecture: Annotated[Architecture, typer.Option(help="Network.")] = "report",
     init: Annotated[Path | None, typer.Option(help="Model folder to start from.")] = None,
@@ -205,6 +209,7 @@ def train_regression(
         labels,
         out,
         masks=masks,
+        segmentation=segmentation,
         architecture=architecture,
         init=init,
         config_path=config,
@@ -336,6 +341,7 @@ def main() -> None:
 
 
 def _fail(error: object, code: int) -> None:
-    text = str(error) or type(error).__name__
+    # What a worker raised comes with its traceback, which is for BONEAGE_DEBUG.
+    text = str(error).split("\nTraceback")[0] or type(error).__name__
     typer.echo(f"boneage: {text}", err=True)
     sys.exit(code)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from boneage_sparkrun.engine import MapResult, MapTask
-from boneage_sparkrun.shards import shard_name, write_shard
-
 from boneage_cli.config import to_dict
 from boneage_cli.errors import RunError
+from boneage_cli.workspace import merged
+from boneage_sparkrun.engine import MapResult, MapTask
+from boneage_sparkrun.shards import shard_name, write_shard
 
 if TYPE_CHECKING:
     from boneage_cli.pipeline import Run
@@ -37,48 +37,37 @@ def write_sources(run: Run, folder: Any) -> list[list[str]]:
 
 
 def split(run: Run) -> dict[str, Any]:
-    """Decides for the whole run who is test and in which fold everyone else is."""
+    """Decides for the whole run who is test and in which fold everyone else is.
+
+    A fold is for training the regression: a case without an age has none, nor has a thumbnail (-1).
+    """
     from boneage_regression.folds import assign_folds, in_test
 
-    cases = list(run.workspace.records(("ingest",), ("age_months", "male", "outline")))
-    rest = [case for case in cases if not in_test(case["case_id"])]
-    folds = assign_folds(
-        [case["case_id"] for case in rest],
-        [case["age_months"] for case in rest],
-        [case["male"] for case in rest],
-        k=run.config.split.folds,
-    )
+    counts = {"train": 0, "test": 0}
+    cases = list(run.workspace.records(("ingest",), ("age_months", "male", "kind")))
+    rest = [
+        case
+        for case in cases
+        if not in_test(case["case_id"]) and case["age_months"] is not None and case["kind"] != "thumbnail"
+    ]
+    folds = {}
+    if rest:
+        ids, ages, males = ([case[name] for case in rest] for name in ("case_id", "age_months", "male"))
+        folds = assign_folds(ids, ages, males, k=run.config.split.folds)
     for uri in run.workspace.shards("ingest"):
-        ids = [case["case_id"] for case in _only_ids(uri)]
-        write_shard(
-            str(run.workspace.stage("split") / uri.rsplit("/", 1)[1]),
-            [
-                {
-                    "case_id": case_id,
-                    "part": "test" if in_test(case_id) else "train",
-                    "fold": folds.get(case_id, -1),
-                }
-                for case_id in ids
-            ],
-        )
-    return {"train": len(rest), "test": len(cases) - len(rest), "folds": run.config.split.folds}
-
-
-def _only_ids(uri: str) -> list[dict[str, Any]]:
-    from boneage_cli.workspace import merged
-
-    return list(merged([uri], ()))
+        records = []
+        for case in merged([uri], ()):
+            part = "test" if in_test(case["case_id"]) else "train"
+            counts[part] += 1
+            records.append(case | {"part": part, "fold": folds.get(case["case_id"], -1)})
+        write_shard(str(run.workspace.stage("split") / uri.rsplit("/", 1)[1]), records)
+    return counts | {"folds": run.config.split.folds}
 
 
 def segment(run: Run) -> dict[str, Any]:
     """Finds the hand in every radiograph."""
     model = None if run.masks_given else str(run.workspace.segmentation_model)
-    stages = ("ingest",)
-    table = run.workspace.shard_table(stages)
-    if run.masks_given:
-        sources = sorted(str(path) for path in (run.workspace.folder / "sources").glob("shard-*"))
-        table = [[*row, source] for row, source in zip(table, sources, strict=True)]
-    result = map_cases(run, "segment", table, {"model": model})
+    result = map_cases(run, "segment", run.workspace.shard_table(("ingest",)), {"model": model})
     return {"cases": result.done, "set_aside": result.failed}
 
 

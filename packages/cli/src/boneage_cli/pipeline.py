@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import shutil
 import time
@@ -10,8 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from boneage_sparkrun.engine import Engine
 
 from boneage_cli import evaluation, fitting, mapping, report
 from boneage_cli.config import RunConfig, to_dict, to_toml
@@ -27,6 +26,7 @@ from boneage_cli.markers import (
 )
 from boneage_cli.progress import Progress
 from boneage_cli.workspace import Workspace
+from boneage_sparkrun.engine import Engine
 
 __all__ = ["STAGES", "Run", "Stage", "run_stages", "stage_names"]
 
@@ -65,6 +65,8 @@ class Run:
         progress: Where progress is shown.
         segmentation_model: A segmentation model to be used as it is, instead of training one.
         masks_given: Whether every case brings its mask.
+        workers: Processes, or threads of one training, to work with.
+        scratch: Where the present stage keeps its checkpoints until it is done.
     """
 
     workspace: Workspace
@@ -77,6 +79,8 @@ class Run:
     init: dict[str, str] | None = None
     segmentation_model: str | None = None
     masks_given: bool = False
+    workers: int = 1
+    scratch: Path = Path()
 
 
 STAGES: tuple[Stage, ...] = (
@@ -160,8 +164,11 @@ def _do(run: Run, stage: Stage, folder: Path, key: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     started = time.monotonic()
+    # Named by the key: a stage begun with other settings or inputs never goes on from these.
+    scratch = run.workspace.folder / "checkpoints" / f"{stage.name}-{key[:16]}"
     with run.progress.stage(stage.name):
-        summary = stage.work(run)
+        summary = stage.work(dataclasses.replace(run, scratch=scratch))
+    shutil.rmtree(run.workspace.folder / "checkpoints", ignore_errors=True)
     mark_done(folder, key, {**summary, "seconds": round(time.monotonic() - started, 1)})
 
 

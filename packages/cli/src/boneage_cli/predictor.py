@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from boneage_cli.errors import CallError, DataError
+from boneage_cli.errors import DataError
 from boneage_cli.labels import read_sexes, write_table
+from boneage_cli.models import find_regression, find_shipped_segmentation
 from boneage_cli.sources import image_files
 
 if TYPE_CHECKING:
     from boneage_cli.stages import Prepared
 
-__all__ = ["Answer", "Predictor", "find_model", "predict_files", "show_answers"]
+__all__ = ["Answer", "Predictor", "predict_files", "show_answers"]
 
 COLUMNS = ("id", "age_months", "lower", "upper", "status", "reason")
 NOTICE = "Not a medical device."
@@ -69,7 +70,7 @@ class Predictor:
 
         from boneage_cli.config import Ingest, Prepare
 
-        folder = find_model(model)
+        folder = find_regression(model)
         self.regressor = Regressor.load(folder)
         preprocessing = self.regressor.metadata["preprocessing"]
         self.ingest = Ingest(**preprocessing["ingest"])
@@ -87,10 +88,9 @@ class Predictor:
         Returns:
             The answer; a file that is no radiograph of a hand is refused, with the reason.
         """
+        from boneage_cli.stages import ingest_image, prepare_image
         from boneage_imaging.errors import ImagingError
         from boneage_imaging.quality import assess
-
-        from boneage_cli.stages import ingest_image, prepare_image
 
         try:
             image, _ = ingest_image(data, self.ingest)
@@ -119,42 +119,30 @@ def _refused(case_id: str, reason: str) -> Answer:
     return Answer(case_id, None, None, None, "refused", reason)
 
 
-def find_model(folder: Path | None) -> Path:
-    """The regression model in a run's folder, in a model folder, or the shipped one.
-
-    Raises:
-        CallError: If there is none.
-    """
-    if folder is None:
-        from boneage_regression.inference import default_model
-
-        return default_model()
-    for candidate in (folder / "train-regression" / "model", folder):
-        if (candidate / "model.json").is_file():
-            return candidate
-    raise CallError(f"received {folder} for --model, which holds no model; a run's folder or a model folder would do")
-
-
 def _find_segmentation(folder: Path, digest: str) -> Path:
     """The segmentation that a regression model was trained with: inside its folder, or the shipped one."""
     if (folder / "segmentation" / "model.json").is_file():
         return folder / "segmentation"
-    from boneage_segmentation.inference import Segmenter, default_model
+    from boneage_segmentation.inference import Segmenter
 
-    shipped = default_model()
+    shipped = find_shipped_segmentation()
     if Segmenter.load(shipped).metadata["digest"] != digest:
         raise DataError(f"the model in {folder} was trained with another segmentation than the shipped one")
     return shipped
 
 
-def predict_files(files: list[Path], *, model: Path | None, sex: str | None, cases: Path | None) -> list[Answer]:
+def predict_files(
+    files: list[Path], *, model: Path | None, sex: str | None, cases: Path | None
+) -> list[Answer]:
     """Answers for files and for all radiographs in folders. The arguments are the command's.
 
     Raises:
         CallError: If there is no model.
         DataError: If the table of cases cannot be read.
     """
-    sexes = {k: None if v is None else "M" if v else "F" for k, v in read_sexes(cases).items()} if cases else {}
+    sexes = (
+        {k: None if v is None else "M" if v else "F" for k, v in read_sexes(cases).items()} if cases else {}
+    )
     paths = [path for given in files for path in (image_files(given) if given.is_dir() else [given])]
     predictor = Predictor(model)
     return [_predict_file(predictor, path, sexes.get(path.stem, sex)) for path in paths]

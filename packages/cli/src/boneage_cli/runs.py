@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from boneage_segmentation.inference import default_model
-from boneage_sparkrun.engine import LocalEngine
-
 from boneage_cli.config import RunConfig, load_config
 from boneage_cli.errors import CallError
+from boneage_cli.models import find_segmentation, replace_folder
 from boneage_cli.pipeline import Run, run_stages
 from boneage_cli.progress import Progress
 from boneage_cli.sources import Data, list_cases, list_phantoms, locate
 from boneage_cli.workspace import Workspace
+from boneage_sparkrun.engine import LocalEngine
 
 __all__ = ["RunResult", "run_pipeline", "train_regression_model", "train_segmentation_model"]
 
@@ -56,17 +55,21 @@ def run_pipeline(
         CallError: If paths, settings or stages are not there or do not fit together.
     """
     if data is None and (labels or outlines):
-        raise CallError("received --labels or --outlines without --data; the folder of their radiographs would do")
+        raise CallError(
+            "received --labels or --outlines without --data; the folder of their radiographs would do"
+        )
     changes = {} if seed is None else {"seed": seed, "phantoms": {"seed": seed}}
     config = load_config(config_path, preset=preset, changes=changes)
     progress = Progress(quiet=quiet)
+    engine = LocalEngine(workers or None)
     run = Run(
         Workspace(out),
         config,
-        LocalEngine(workers or None),
+        engine,
         *_cases(config, data, labels, outlines),
         progress,
         phantoms=data is None,
+        workers=engine.workers,
     )
     summaries = run_stages(run, first=first, only=only)
     shortfalls = summaries.get("evaluate", {}).get("shortfalls", [])
@@ -119,7 +122,15 @@ def train_segmentation_model(
     if not cases:
         raise CallError(f"none of the outlines in {outlines} belongs to a radiograph in {images}")
     return _train(
-        "train-segmentation", cases, config, out, init=init, workers=workers, quiet=quiet, masks_given=False, model=None
+        "train-segmentation",
+        cases,
+        config,
+        out,
+        init=init,
+        workers=workers,
+        quiet=quiet,
+        masks_given=False,
+        model=None,
     )
 
 
@@ -129,6 +140,7 @@ def train_regression_model(
     out: Path,
     *,
     masks: Path | None,
+    segmentation: Path | None,
     architecture: str,
     init: Path | None,
     config_path: Path | None,
@@ -150,7 +162,7 @@ def train_regression_model(
         workers=workers,
         quiet=quiet,
         masks_given=masks is not None,
-        model=str(default_model()),
+        model=str(find_segmentation(segmentation)),
     )
 
 
@@ -167,16 +179,20 @@ def _train(
     model: str | None,
 ) -> dict[str, Any]:
     if out.exists() and not (out / "model.json").is_file():
-        raise CallError(f"received {out} for --out, which is there and is no model folder; a new name would do")
+        raise CallError(
+            f"received {out} for --out, which is there and is no model folder; a new name would do"
+        )
     work = out.parent / f".{out.name}.work"
+    engine = LocalEngine(workers or None)
     run = Run(
         Workspace(work),
         config,
-        LocalEngine(workers or None),
+        engine,
         lambda: cases,
         {},
         Progress(quiet=quiet),
         init={stage: str(init)} if init else None,
+        workers=engine.workers,
         segmentation_model=model,
         masks_given=masks_given,
     )
@@ -184,13 +200,3 @@ def _train(
     replace_folder(run.workspace.stage(stage) / "model", out)
     shutil.rmtree(work)
     return {"model": str(out), **summary}
-
-
-def replace_folder(source: Path, target: Path) -> None:
-    """Copies a folder into the place of another, whole or not at all."""
-    beside = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(beside, ignore_errors=True)
-    shutil.copytree(source, beside)
-    if target.exists():
-        shutil.rmtree(target)
-    beside.replace(target)

@@ -1,8 +1,9 @@
-"""Where the cases come from: a folder of radiographs, a table of labels, a folder of outlines, or phantoms."""
+"""Where the cases come from: a folder of radiographs, a table of labels, outlines, or phantoms."""
 
 from __future__ import annotations
 
-import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,22 @@ from boneage_cli.labels import Label, read_labels
 if TYPE_CHECKING:
     from boneage_cli.config import Phantoms
 
-__all__ = ["IMAGE_SUFFIXES", "Data", "image_files", "is_safe_id", "list_cases", "list_phantoms", "locate"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "Data",
+    "image_files",
+    "is_safe_id",
+    "list_cases",
+    "list_phantoms",
+    "locate",
+    "name_faults",
+    "phantom_id",
+    "shown",
+    "thumbnail_ids",
+]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom")
-_UNSAFE = re.compile(r"[\x00-\x1f/\\]")
+_LONGEST_ID = 200  # bytes; file systems take 255, and suffixes come on top
 
 
 @dataclass(frozen=True)
@@ -33,9 +46,9 @@ class Data:
 def locate(data: Path, labels: Path | None = None, outlines: Path | None = None) -> Data:
     """Finds the parts of a data set.
 
-    A data folder holds radiographs, or a folder `images` with them; beside them may lie `labels.csv`, a folder
-    `outlines` or `polygons`, and `thumbs100.npz` (squashed thumbnails, for outlines whose radiographs are
-    not there).
+    A data folder holds radiographs, or a folder `images` with them; beside them may lie `labels.csv`, a
+    folder `outlines` or `polygons`, and `thumbs100.npz` (squashed thumbnails, for outlines whose radiographs
+    are not there).
 
     Args:
         data: The data folder.
@@ -50,30 +63,57 @@ def locate(data: Path, labels: Path | None = None, outlines: Path | None = None)
         if not good:
             raise CallError(f"received {path}, which is not there or not {wanted}")
     images = data / "images" if (data / "images").is_dir() else data
-    around = [images, images.parent] if images != data or data.name == "images" else [data]
+    named_images = data.absolute().name == "images"
+    around = [images, images.absolute().parent] if images != data or named_images else [data]
     near_outlines = [outlines.parent] if outlines else []
     return Data(
         images,
-        labels or _first(around, "labels.csv"),
-        outlines or _first(around, "outlines") or _first(around, "polygons"),
+        labels or _first_file(around, "labels.csv"),
+        outlines or _first_folder(around, "outlines") or _first_folder(around, "polygons"),
         None,
-        _first([*around, *near_outlines], "thumbs100.npz"),
+        _first_file([*around, *near_outlines], "thumbs100.npz"),
     )
 
 
-def _first(folders: list[Path], name: str) -> Path | None:
-    return next((folder / name for folder in folders if (folder / name).exists()), None)
+def _first_file(folders: list[Path], name: str) -> Path | None:
+    return next((folder / name for folder in folders if (folder / name).is_file()), None)
+
+
+def _first_folder(folders: list[Path], name: str) -> Path | None:
+    return next((folder / name for folder in folders if (folder / name).is_dir()), None)
 
 
 def is_safe_id(case_id: str) -> bool:
-    """Whether an id can be a file's name: no separator, no control character, not hidden, not too long.
+    """Whether an id can be a file's name: printable, no separator, not hidden, not too long.
 
     >>> is_safe_id("1378"), is_safe_id("../../x"), is_safe_id("")
     (True, False, False)
     """
-    return (
-        bool(case_id) and not _UNSAFE.search(case_id) and not case_id.startswith(".") and len(case_id) <= 120
-    )
+    if not case_id or not case_id.isprintable() or case_id.startswith("."):
+        return False
+    return not set("/\\") & set(case_id) and len(case_id.encode()) <= _LONGEST_ID
+
+
+def shown(name: str) -> str:
+    r"""A name as it can be printed and written: as it is, or in quotes with what is not printable escaped.
+
+    >>> shown("1378.png"), shown("a\nb.png")
+    ('1378.png', "'a\\nb.png'")
+    """
+    return name if name.isprintable() else ascii(name)
+
+
+def name_faults(files: Iterable[Path]) -> dict[Path, str]:
+    """The files whose stem cannot be a case's id, since it is unsafe or others share it; and why."""
+    files = list(files)
+    counts = Counter(path.stem for path in files)
+    faults = {}
+    for path in files:
+        if not is_safe_id(path.stem):
+            faults[path] = f"the name {path.name!a} cannot be a case's id"
+        elif counts[path.stem] > 1:
+            faults[path] = f"{counts[path.stem]} files are named {path.stem!r}; one of them would do"
+    return faults
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -109,13 +149,9 @@ def list_cases(data: Data) -> list[dict[str, Any]]:
         )
     labels = read_labels(data.labels) if data.labels else {}
     outlines = find_outlines(data.outlines) if data.outlines else {}
-    masks = {p.stem: p for p in image_files(data.masks)} if data.masks else {}
+    masks = _by_stem(data.masks, image_files(data.masks)) if data.masks else {}
     records: dict[str, dict[str, Any]] = {}
-    for path in files:
-        if path.stem in records:
-            raise DataError(f"{data.images}: two files are named {path.stem!r}; one of them would do")
-        if not is_safe_id(path.stem):
-            raise DataError(f"{data.images}: the name {path.name!r} cannot be a case's id")
+    for path in _by_stem(data.images, files).values():
         records[path.stem] = _record(
             path.stem, "radiograph", labels.get(path.stem), path, outlines.get(path.stem)
         )
@@ -126,10 +162,25 @@ def list_cases(data: Data) -> list[dict[str, Any]]:
     return list(records.values())
 
 
+def _by_stem(folder: Path, files: list[Path]) -> dict[str, Path]:
+    for fault in name_faults(files).values():
+        raise DataError(f"{folder}: {fault}")
+    return {path.stem: path for path in files}
+
+
+def phantom_id(index: int) -> str:
+    """The id of the phantom that is drawn from this index.
+
+    >>> phantom_id(7)
+    'phantom-00007'
+    """
+    return f"phantom-{index:05d}"
+
+
 def list_phantoms(phantoms: Phantoms) -> list[dict[str, Any]]:
     """Lists phantoms as the records that `ingest` reads; ingest draws them."""
     return [
-        _record(f"phantom-{index:05d}", "phantom", None, None, None)
+        _record(phantom_id(index), "phantom", None, None, None)
         | {
             "phantom_seed": phantoms.seed,
             "phantom_index": index,
@@ -159,19 +210,25 @@ def _record(
     }
 
 
+def thumbnail_ids(archive: Path) -> set[str]:
+    """The ids of the thumbnails in an archive, without reading their pictures.
+
+    Raises:
+        DataError: If it is no such archive.
+    """
+    return {str(case_id) for case_id in _arrays(archive, "id")[0]}
+
+
 def _thumbnail_records(
     data: Data, outlines: dict[str, Path], labels: dict[str, Label], taken: set[str]
 ) -> list[dict[str, Any]]:
     wanted = sorted(set(outlines) - taken)
     if not wanted or data.thumbnails is None:
         return []
-    import numpy as np
-
     from boneage_imaging.codec import encode_png
 
-    with np.load(data.thumbnails, allow_pickle=False) as archive:
-        at = {str(case_id): index for index, case_id in enumerate(archive["id"])}
-        images, sizes = archive["image"], archive["original_hw"]
+    ids, images, sizes = _arrays(data.thumbnails, "id", "image", "original_hw")
+    at = {str(case_id): index for index, case_id in enumerate(ids)}
     return [
         _record(case_id, "thumbnail", labels.get(case_id), None, outlines[case_id])
         | {
@@ -182,3 +239,18 @@ def _thumbnail_records(
         for case_id in wanted
         if case_id in at and is_safe_id(case_id)
     ]
+
+
+def _arrays(archive: Path, *names: str) -> list[Any]:
+    import zipfile
+
+    import numpy as np
+
+    try:
+        with np.load(archive, allow_pickle=False) as arrays:
+            loaded = [arrays[name] for name in names]
+    except (OSError, ValueError, KeyError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+        raise DataError(f"{archive} is no archive of thumbnails with {', '.join(names)}: {error}") from error
+    if len({len(array) for array in loaded}) != 1:
+        raise DataError(f"{archive}: {', '.join(names)} are not of one length")
+    return loaded

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from boneage_cli.config import Ingest, Prepare
 from boneage_imaging.codec import decode, decode_mask, encode_png
 from boneage_imaging.contrast import clahe, invert, window
 from boneage_imaging.errors import AlignmentError
@@ -18,8 +20,6 @@ from boneage_imaging.masks import apply_mask
 from boneage_imaging.polarity import is_inverted
 from boneage_imaging.quality import assess
 from boneage_sparkrun.storage import open_storage
-
-from boneage_cli.config import Ingest, Prepare
 
 if TYPE_CHECKING:
     from boneage_segmentation.inference import Segmenter
@@ -58,22 +58,18 @@ def setup_ingest(config: dict[str, Any]) -> Ingest:
 
 def apply_ingest(case: Case, settings: Ingest) -> Case:
     """Takes one case in: reads or draws the radiograph, brings it to size, and its outline with it."""
+    label = {"kind": case["kind"], "age_months": case["age_months"], "male": case["male"]}
     if case["kind"] == "phantom":
-        return _draw(case)
+        return label | _draw(case)
     if case["kind"] == "thumbnail":
         image, size = _unsquash(case, settings.thumbnail_long_side)
     else:
         image, size = ingest_image(_read(case["uri"]), settings)
-    outline = None
-    if case["outline_uri"]:
-        from boneage_segmentation.annotation import read_outline
-
-        outline = read_outline(_read(case["outline_uri"]), case["outline_uri"], _shape(image))
-    return _taken_in(image, size, outline, case["age_months"], case["male"])
+    return label | _taken_in(image, size, _outline(case, _shape(image)), _given_mask(case, _shape(image)))
 
 
 def _taken_in(
-    image: np.ndarray, size: tuple[int, int], outline: np.ndarray | None, age: float | None, male: bool | None
+    image: np.ndarray, size: tuple[int, int], outline: np.ndarray | None, given_mask: np.ndarray | None = None
 ) -> Case:
     return {
         "image": encode_png(image),
@@ -83,9 +79,23 @@ def _taken_in(
         "source_width": size[1],
         "bits": image.dtype.itemsize * 8,
         "outline": None if outline is None else encode_png(outline),
-        "age_months": age,
-        "male": male,
+        "given_mask": None if given_mask is None else encode_png(given_mask),
     }
+
+
+def _outline(case: Case, size: tuple[int, int]) -> np.ndarray | None:
+    if not case["outline_uri"]:
+        return None
+    from boneage_segmentation.annotation import read_outline
+
+    return read_outline(_read(case["outline_uri"]), case["outline_uri"], size)
+
+
+def _given_mask(case: Case, size: tuple[int, int]) -> np.ndarray | None:
+    if not case["mask_uri"]:
+        return None
+    mask = decode_mask(_read(case["mask_uri"]))
+    return mask if mask.shape == size else resize(mask, size)
 
 
 def _draw(case: Case) -> Case:
@@ -93,7 +103,7 @@ def _draw(case: Case) -> Case:
 
     size = (case["true_height"], case["true_width"])
     drawn = draw_case(case["phantom_seed"], case["phantom_index"], size=size)
-    return _taken_in(drawn.image, size, drawn.mask, drawn.age_months, drawn.male)
+    return _taken_in(drawn.image, size, drawn.mask) | {"age_months": drawn.age_months, "male": drawn.male}
 
 
 def _unsquash(case: Case, long_side: int) -> tuple[np.ndarray, tuple[int, int]]:
@@ -121,9 +131,8 @@ def setup_segment(config: dict[str, Any]) -> Segmenter | None:
 def apply_segment(case: Case, segmenter: Segmenter | None) -> Case:
     """Finds the hand, or takes the mask that is given, and says whether it is one."""
     image = decode(case["image"])
-    if case.get("mask_uri"):
-        mask = decode_mask(_read(case["mask_uri"]))
-        mask = mask if mask.shape == image.shape else resize(mask, _shape(image))
+    if case["given_mask"] is not None:
+        mask = decode_mask(case["given_mask"])
     elif segmenter is not None:
         mask = segmenter.mask(image)
     else:

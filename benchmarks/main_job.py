@@ -1,0 +1,26 @@
+"""Times the main job and tells what it reached: `python benchmarks/main_job.py [--data DIR --preset standard]`.
+
+Arguments are handed to `boneage run all` as they are; the run's folder must be new. The last lines are the row for
+benchmarks/results/main_job.md.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+arguments = sys.argv[1:]
+out = Path(arguments[arguments.index("--out") + 1]) if "--out" in arguments else Path("runs/main-job")
+if out.exists():
+    sys.exit(f"{out} is there already; a new folder would do")
+if "--out" not in arguments:
+    arguments += ["--out", str(out)]
+started = time.monotonic()
+code = subprocess.run(["boneage", "run", "all", *arguments]).returncode
+minutes = (time.monotonic() - started) / 60
+metrics = json.loads((out / "evaluate" / "metrics.json").read_text())
+commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+print(json.dumps(metrics, indent=1))
+print(f"{datetime.now(UTC):%Y-%m-%d} | {commit} | boneage run all {' '.join(arguments)} | {minutes:.1f} min | exit {code}")

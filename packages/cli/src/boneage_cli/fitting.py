@@ -1,0 +1,117 @@
+"""The stages that train: they hand named tasks to the engine, each with a process of its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from boneage_cli.config import to_dict
+from boneage_cli.errors import DataError
+from boneage_cli.labels import write_table
+from boneage_cli.markers import write_whole
+from boneage_cli.models import find_shipped_segmentation, replace_folder
+
+if TYPE_CHECKING:
+    from boneage_cli.pipeline import Run
+
+__all__ = ["train_regression", "train_segmentation"]
+
+_OUT_OF_FOLD = ("id", "fold", "age_months", "age_months_without_sex")
+
+
+def train_segmentation(run: Run) -> dict[str, Any]:
+    """Trains the network that finds the hand, on the outlines of the training part.
+
+    Where there is no outline in the training part, or a model is given, that model (the shipped one) is taken.
+    """
+    folder = run.workspace.stage("train-segmentation")
+    outlined = sum(
+        case["part"] == "train" and case["outline"] is not None
+        for case in run.workspace.records(("ingest", "split"), ("part", "outline"))
+    )
+    if run.segmentation_model or run.masks_given or not outlined:
+        given = Path(run.segmentation_model) if run.segmentation_model else find_shipped_segmentation()
+        replace_folder(given, folder / "model")
+        run.progress.note(f"the hand is found by the model in {given}")
+        return {"trained": False, "outlines": 0}
+    recipe = run.config.segmentation
+    argument = {
+        "shards": run.workspace.shard_table(("ingest", "split")),
+        "recipe": to_dict(recipe) | {"seed": run.config.seed},
+        "inner_share": run.config.split.inner_share,
+        "init": (run.init or {}).get("train-segmentation"),
+        "log": str(folder / "training.jsonl"),
+        "checkpoints": str(run.scratch / "segmentation"),
+        "folder": str(folder / "model"),
+        "threads": run.workers,
+    }
+    with run.progress.following([Path(argument["log"])], recipe.epochs):
+        (result,) = run.engine.run("boneage_cli.training_tasks:fit_segmentation", [argument])
+    _write_json(folder / "history.json", result.pop("history"))
+    return {"trained": True, "outlines": outlined, **result}
+
+
+def train_regression(run: Run) -> dict[str, Any]:
+    """Trains one network a fold, each without its own fold; the model is their average."""
+    folder = run.workspace.stage("train-regression")
+    folds = run.config.split.folds
+    recipe = run.config.regression
+    tables = run.workspace.shard_table(("ingest", "split", "prepare"))
+    labelled = sum(
+        case["fold"] >= 0 and case["input"] is not None
+        for case in run.workspace.records(("split", "prepare"), ("fold", "input"))
+    )
+    if labelled < 2 * folds:
+        raise DataError(
+            f"received {labelled} labelled radiographs to train on; {2 * folds} at least would do"
+        )
+    arguments = [
+        {
+            "shards": tables,
+            "recipe": to_dict(recipe) | {"seed": run.config.seed + fold},
+            "inner_share": run.config.split.inner_share,
+            "fold": fold,
+            "init": (run.init or {}).get("train-regression"),
+            "log": str(folder / f"training-{fold}.jsonl"),
+            "checkpoints": str(run.scratch / f"fold-{fold}"),
+            "weights": str(folder / f"fold-{fold}.weights.h5"),
+            "threads": max(1, run.workers // folds),
+        }
+        for fold in range(folds)
+    ]
+    with run.progress.following([Path(a["log"]) for a in arguments], recipe.epochs * folds):
+        fitted = run.engine.run("boneage_cli.training_tasks:fit_fold", arguments)
+    return _join(run, folder, fitted)
+
+
+def _join(run: Run, folder: Path, fitted: list[dict[str, Any]]) -> dict[str, Any]:
+    """Makes one model of the folds' networks, calibrated on what each said of the fold it had not seen."""
+    rows = [row for result in fitted for row in result["out_of_fold"]]
+    write_table(
+        folder / "out-of-fold.csv", _OUT_OF_FOLD, [tuple(row[name] for name in _OUT_OF_FOLD) for row in rows]
+    )
+    _write_json(
+        folder / "history.json",
+        [{"fold": f, "history": result["history"]} for f, result in enumerate(fitted)],
+    )
+    segmentation = run.workspace.segmentation_model
+    argument = {
+        "recipes": [result["recipe"] for result in fitted],
+        "weights": [result["weights"] for result in fitted],
+        "out_of_fold": rows,
+        "preprocessing": {
+            "ingest": to_dict(run.config.ingest),
+            "prepare": to_dict(run.config.prepare),
+            "segmentation": json.loads((segmentation / "model.json").read_bytes())["digest"],
+        },
+        "summary": {"cases": len(rows), "folds": len(fitted), "seed": run.config.seed},
+        "folder": str(folder / "model"),
+    }
+    (summary,) = run.engine.run("boneage_cli.training_tasks:join_folds", [argument])
+    replace_folder(segmentation, folder / "model" / "segmentation")
+    return {"cases": len(rows), **summary}
+
+
+def _write_json(path: Path, value: Any) -> None:
+    write_whole(path, json.dumps(value, indent=1).encode())

@@ -1,0 +1,58 @@
+"""Model folders: where they are, and how one takes another's place."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from boneage_cli.errors import CallError
+
+__all__ = ["find_regression", "find_shipped_segmentation", "replace_folder"]
+
+
+def find_regression(folder: Path | None) -> Path:
+    """The regression model in a run's folder, in a model folder, or the shipped one.
+
+    Raises:
+        CallError: If there is none.
+    """
+    if folder is None:
+        from boneage_regression.inference import default_model
+
+        return default_model()
+    return _find(folder, "train-regression")
+
+
+def find_segmentation(folder: Path | None) -> Path:
+    """The segmentation model in a run's folder, in a model folder, or the shipped one.
+
+    Raises:
+        CallError: If there is none.
+    """
+    return find_shipped_segmentation() if folder is None else _find(folder, "train-segmentation")
+
+
+def find_shipped_segmentation() -> Path:
+    """The segmentation model that comes with the package."""
+    from boneage_segmentation.inference import default_model
+
+    return default_model()
+
+
+def _find(folder: Path, stage: str) -> Path:
+    for candidate in (folder / stage / "model", folder):
+        if (candidate / "model.json").is_file():
+            return candidate
+    raise CallError(
+        f"received {folder} for --model, which holds no model; a run's folder or a model folder would do"
+    )
+
+
+def replace_folder(source: Path, target: Path) -> None:
+    """Copies a folder into the place of another, whole or not at all."""
+    beside = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(beside, ignore_errors=True)
+    shutil.copytree(source, beside)
+    if target.exists():
+        shutil.rmtree(target)
+    beside.replace(target)

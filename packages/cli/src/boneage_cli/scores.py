@@ -1,0 +1,272 @@
+"""From what came out for each case to the figures of the run: pure functions, no files."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from boneage_cli.outcomes import TEST, TRAIN, MaskOutcome, Outcome
+from boneage_regression.metrics import bootstrap_interval, mean_absolute_deviation
+from boneage_regression.summary import summarize
+from boneage_segmentation.metrics import dice, jaccard
+
+if TYPE_CHECKING:
+    from boneage_cli.config import Acceptance
+
+__all__ = ["age_figures", "finite", "headline", "mask_figures", "overlap", "score", "shortfalls"]
+
+_SEED = 0
+_FIGURES = ("mad", "mad_interval", "rmse", "rmse_interval", "bias", "over_12_months", "over_24_months")
+Pair = tuple[float, float, bool | None]
+"""Truth and answer in months, and whether the child is male (None: unknown)."""
+
+
+def score(pairs: Sequence[Pair], *, groups: bool = False) -> dict[str, Any]:
+    """Scores answers against the truth.
+
+    Args:
+        pairs: Of each case.
+        groups: Whether to score them by sex and by age, too.
+
+    Returns:
+        count; mad, rmse and bias in months; the bootstrap 95 % intervals of mad and rmse; the shares that are
+        off by more than 12 and 24 months; and mean_absolute_deviation of the truth and of the answers. That is
+        another figure than mad: how far the values lie from their own mean. None where there are no pairs.
+    """
+    spread: dict[str, float | None] = {"truth": None, "answers": None}
+    if not pairs:
+        figures: dict[str, Any] = dict.fromkeys(_FIGURES) | ({"by_sex": [], "by_age": []} if groups else {})
+        return {"count": 0, **figures, "mean_absolute_deviation": spread}
+    truth, answers = (np.array(column, float) for column in zip(*[pair[:2] for pair in pairs], strict=True))
+    found = summarize(answers, truth, males=[male for *_, male in pairs], seed=_SEED)
+    wanted = (*_FIGURES, "by_sex", "by_age") if groups else _FIGURES
+    figures = {name: found[name] for name in wanted}
+    if len(pairs) < 2:
+        figures |= {"mad_interval": None, "rmse_interval": None}
+    spread = {"truth": mean_absolute_deviation(truth), "answers": mean_absolute_deviation(answers)}
+    return {"count": len(pairs), **figures, "mean_absolute_deviation": spread}
+
+
+def age_figures(
+    outcomes: Sequence[Outcome], *, without_sex: Mapping[str, float] | None = None
+) -> dict[str, Any]:
+    """All figures of the ages.
+
+    Args:
+        outcomes: Every radiograph's.
+        without_sex: What the out-of-fold networks said when the sex was kept from them, by case id.
+    """
+    by_part = {
+        part: [row for row in outcomes if row.part == part and row.truth_months is not None]
+        for part in (TEST, TRAIN)
+    }
+    test, train = by_part[TEST], by_part[TRAIN]
+    return {
+        "test": _part(test),
+        "training": {**_part(train), "in_sample": True},
+        "out_of_fold": _out_of_fold(train, without_sex or {}),
+        "floors": _floors(train, test),
+        "intervals": _coverage(test),
+        "table_1": [
+            {"part": name, "rmse": figures["rmse"], "mad": figures["mad"]}
+            for name, rows in (("training", train), ("test", test))
+            for figures in [score(_answered(rows))]
+        ],
+    }
+
+
+def _part(rows: Sequence[Outcome]) -> dict[str, Any]:
+    pairs = _answered(rows)
+    return {**score(pairs, groups=True), "unanswered": len(rows) - len(pairs)}
+
+
+def _answered(rows: Iterable[Outcome]) -> list[Pair]:
+    return [
+        (row.truth_months, row.age_months, row.male)
+        for row in rows
+        if row.truth_months is not None and row.age_months is not None
+    ]
+
+
+def _out_of_fold(train: Sequence[Outcome], without_sex: Mapping[str, float]) -> dict[str, Any]:
+    unseen = [
+        (row, (row.truth_months, row.out_of_fold_months, row.male))
+        for row in train
+        if row.truth_months is not None and row.out_of_fold_months is not None
+    ]
+    folds = [
+        {"fold": number, **score([pair for row, pair in unseen if row.fold == number])}
+        for number in sorted({row.fold for row, _ in unseen})
+    ]
+    blind = [
+        (truth, without_sex[row.case_id], male)
+        for row, (truth, _, male) in unseen
+        if row.case_id in without_sex
+    ]
+    return {
+        **score([pair for _, pair in unseen], groups=True),
+        "folds": folds,
+        **_mean_and_sd("mad", folds),
+        **_mean_and_sd("rmse", folds),
+        "without_sex": score(blind),
+    }
+
+
+def _mean_and_sd(name: str, folds: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+    values = [fold[name] for fold in folds]
+    return {
+        f"{name}_mean_of_folds": statistics.fmean(values) if values else None,
+        f"{name}_sd_of_folds": statistics.stdev(values) if len(values) > 1 else None,
+    }
+
+
+def _floors(train: Sequence[Outcome], test: Sequence[Outcome]) -> dict[str, Any]:
+    """What a guess without looking at the radiograph reaches: the training labels' median.
+
+    The test cases are those that the model answered, so that both are scored on the same.
+    """
+    seen = _answered(test)
+    everyone = _median(row.truth_months for row in train)
+    boys = _median(row.truth_months for row in train if row.male is True)
+    girls = _median(row.truth_months for row in train if row.male is False)
+    by_sex = {True: boys, False: girls, None: None}
+    return {
+        "median_guess": {"age_months": everyone, **_guess(seen, lambda _: everyone)},
+        "sex_and_median": {
+            "age_months_male": boys,
+            "age_months_female": girls,
+            **_guess(seen, lambda male: everyone if by_sex[male] is None else by_sex[male]),
+        },
+    }
+
+
+def _guess(seen: Sequence[Pair], guess: Callable[[bool | None], float | None]) -> dict[str, Any]:
+    guesses = [(truth, guess(male), male) for truth, _, male in seen]
+    return score([(truth, age, male) for truth, age, male in guesses if age is not None])
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(statistics.median(known)) if known else None
+
+
+def _coverage(test: Sequence[Outcome]) -> dict[str, Any]:
+    """How often the truth lies within the interval, and how wide that is, on the test part."""
+    rows = [
+        (row.lower, row.truth_months, row.upper)
+        for row in test
+        if row.lower is not None and row.upper is not None and row.truth_months is not None
+    ]
+    if not rows:
+        return {"count": 0, "coverage": None, "mean_width": None}
+    return {
+        "count": len(rows),
+        "coverage": statistics.fmean(lower <= truth <= upper for lower, truth, upper in rows),
+        "mean_width": statistics.fmean(upper - lower for lower, _, upper in rows),
+    }
+
+
+def overlap(mask: Any, truth: Any) -> tuple[float, float]:
+    """Jaccard and Dice of two masks (2-D, one size), to a millionth."""
+    return round(jaccard(mask, truth), 6), round(dice(mask, truth), 6)
+
+
+def mask_figures(outcomes: Sequence[MaskOutcome]) -> dict[str, Any]:
+    """Jaccard and Dice of the held-out and of the training outlines."""
+    return {
+        name: _mask_part([row for row in outcomes if row.part == part])
+        for name, part in (("test", TEST), ("training", TRAIN))
+    }
+
+
+def _mask_part(rows: Sequence[MaskOutcome]) -> dict[str, Any]:
+    if not rows:
+        return {"count": 0, "jaccard_mean": None, "jaccard_interval": None, "jaccard_median": None}
+    values = [row.jaccard for row in rows]
+    worst = min(rows, key=lambda row: (row.jaccard, row.case_id))
+    return {
+        "count": len(rows),
+        "jaccard_mean": statistics.fmean(values),
+        "jaccard_interval": _mean_interval(values),
+        "jaccard_median": float(statistics.median(values)),
+        "jaccard_least": worst.jaccard,
+        "least_case": worst.case_id,
+        "dice_mean": statistics.fmean(row.dice for row in rows),
+        "dice_median": float(statistics.median(row.dice for row in rows)),
+    }
+
+
+def _mean_interval(values: Sequence[float]) -> list[float] | None:
+    """The bootstrap 95 % interval of the mean."""
+    if len(values) < 2:
+        return None
+    return list(bootstrap_interval(values, values, lambda told, _: float(np.mean(told)), seed=_SEED))
+
+
+def shortfalls(metrics: Mapping[str, Any], acceptance: Acceptance) -> list[str]:
+    """Says in plain sentences what a run on phantoms should have reached and did not."""
+    found = []
+    jaccard = metrics["segmentation"]["test"]["jaccard_mean"]
+    if jaccard is None:
+        found.append("no held-out mask could be compared with its outline")
+    elif jaccard < acceptance.jaccard:
+        found.append(
+            f"the mean Jaccard index of the held-out masks is {jaccard:.3f}, "
+            f"below the {acceptance.jaccard:.3f} wanted"
+        )
+    reached, floor = metrics["test"]["mad"], metrics["floors"]["median_guess"]["mad"]
+    if reached is None or floor is None:
+        found.append("no held-out age could be compared with the median guess")
+    elif reached > acceptance.mad_share * floor:
+        found.append(
+            f"the MAD of the test part is {reached:.1f} months, above {acceptance.mad_share:g} of the median "
+            f"guess's {floor:.1f} months ({acceptance.mad_share * floor:.1f})"
+        )
+    return found
+
+
+def headline(metrics: Mapping[str, Any]) -> list[str]:
+    """The main figures in plain lines."""
+    test, floor, masks = metrics["test"], metrics["floors"]["median_guess"], metrics["segmentation"]["test"]
+    lines = []
+    if test["count"]:
+        lines.append(
+            f"ages: MAD {test['mad']:.1f} months{_between(test['mad_interval'], '.1f')}, "
+            f"RMSE {test['rmse']:.1f}, on {test['count']} held-out cases ({test['unanswered']} unanswered)"
+        )
+    if floor["count"]:
+        lines.append(f"guessing the training labels' median gives MAD {floor['mad']:.1f} months on the same")
+    if metrics["intervals"]["count"]:
+        lines.append(
+            f"intervals: the truth lies in {100 * metrics['intervals']['coverage']:.0f} %, "
+            f"mean width {metrics['intervals']['mean_width']:.1f} months"
+        )
+    if masks["count"]:
+        lines.append(
+            f"masks: Jaccard {masks['jaccard_mean']:.3f}{_between(masks['jaccard_interval'], '.3f')}, "
+            f"least {masks['jaccard_least']:.3f}, on {masks['count']} held-out outlines"
+        )
+    return lines
+
+
+def _between(interval: Sequence[float] | None, form: str) -> str:
+    return f" (95 % interval {interval[0]:{form}} to {interval[1]:{form}})" if interval else ""
+
+
+def finite(value: Any) -> Any:
+    """The value with None in place of every number that JSON cannot hold (NaN, infinity).
+
+    >>> finite({"mad": float("nan"), "folds": [1.5, float("inf")]})
+    {'mad': None, 'folds': [1.5, None]}
+    """
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return value

@@ -1,0 +1,159 @@
+"""What the training stages do in a process of their own: named functions, one dict in, one dict out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from boneage_regression.folds import inner_part
+
+from boneage_cli.config import replaced, to_dict
+from boneage_cli.workspace import merged
+from boneage_imaging.codec import decode, decode_mask
+
+__all__ = ["fit_fold", "fit_segmentation", "join_folds"]
+
+Row = dict[str, Any]
+
+
+def fit_segmentation(argument: dict[str, Any]) -> dict[str, Any]:
+    """Trains the segmentation; epoch and threshold are chosen on the inner part."""
+    from boneage_segmentation.training import (
+        SegmentationRecipe,
+        choose_threshold,
+        export,
+        predict_probabilities,
+    )
+
+    from boneage_sparkrun.training import fit
+
+    recipe = replaced(SegmentationRecipe(), argument["recipe"], where="segmentation")
+    rows = [
+        {"case_id": case["case_id"], "image": decode(case["image"]), "outline": decode_mask(case["outline"])}
+        for case in _cases(argument["shards"], ("image", "outline", "part"))
+        if case["part"] == "train" and case["outline"] is not None
+    ]
+    train, inner = _inner(rows, argument["inner_share"])
+    initial = initial_weights(argument["init"], recipe) if argument["init"] else None
+    result = fit(recipe, validation=inner, initial=initial, **_fit_settings(recipe, train, argument))
+    probabilities, masks = predict_probabilities(result.model, recipe, inner)
+    threshold = choose_threshold(probabilities, masks)
+    summary = {
+        "train": len(train),
+        "inner": len(inner),
+        "best_epoch": result.best_epoch,
+        "threshold": threshold,
+        "train_seconds": round(result.seconds, 1),
+    }
+    export(result.model, recipe, argument["folder"], threshold=threshold, summary=summary)
+    return summary | {"history": result.history}
+
+
+def fit_fold(argument: dict[str, Any]) -> dict[str, Any]:
+    """Trains the network of one fold on the other folds, and asks it for the fold it has not seen."""
+    from boneage_regression.exporting import initial_weights
+    from boneage_regression.training import RegressionRecipe, predict_ages
+
+    from boneage_sparkrun.training import fit
+
+    rows = [
+        {name: case[name] for name in ("case_id", "male", "age_months", "fold")}
+        | {"input": decode(case["input"])}
+        for case in _cases(argument["shards"], ("input", "male", "age_months", "fold"))
+        if case["fold"] >= 0 and case["input"] is not None
+    ]
+    own = [row for row in rows if row["fold"] == argument["fold"]]
+    others = [row for row in rows if row["fold"] != argument["fold"]]
+    given = replaced(RegressionRecipe(), argument["recipe"], where="regression")
+    # Where nothing is chosen there is nothing to keep back.
+    train, inner = (others, []) if given.monitor is None else _inner(others, argument["inner_share"])
+    recipe = given.fitted([row["age_months"] for row in train], size=rows[0]["input"].shape)
+    initial = initial_weights(argument["init"], recipe, argument["fold"]) if argument["init"] else None
+    result = fit(recipe, validation=inner, initial=initial, **_fit_settings(recipe, train, argument))
+    result.model.save_weights(argument["weights"])
+    known = predict_ages(result.model, recipe, own)
+    unknown = predict_ages(result.model, recipe, [row | {"male": None} for row in own])
+    return {
+        "recipe": to_dict(recipe),
+        "weights": argument["weights"],
+        "history": result.history,
+        "best_epoch": result.best_epoch,
+        "out_of_fold": [
+            {
+                "id": row["case_id"],
+                "fold": argument["fold"],
+                "male": row["male"],
+                "truth_months": row["age_months"],
+                "age_months": float(age),
+                "age_months_without_sex": float(age_without_sex),
+            }
+            for row, age, age_without_sex in zip(own, known, unknown, strict=True)
+        ],
+    }
+
+
+def join_folds(argument: dict[str, Any]) -> dict[str, Any]:
+    """Exports the folds' networks as one model that answers their mean, with calibrated intervals."""
+    from boneage_regression.calibration import calibrate
+    from boneage_regression.training import RegressionRecipe, export
+
+    recipes = [replaced(RegressionRecipe(), given, where="regression") for given in argument["recipes"]]
+    models = []
+    for recipe, weights in zip(recipes, argument["weights"], strict=True):
+        models.append(recipe.build_model())
+        models[-1].load_weights(weights)
+    out_of_fold = [row for row in argument["out_of_fold"] if row["truth_months"] is not None]
+    truth = np.array([row["truth_months"] for row in out_of_fold])
+    calibration = calibrate(
+        truth,
+        np.array([row["age_months"] for row in out_of_fold]),
+        np.array([row["age_months_without_sex"] for row in out_of_fold]),
+    )
+    export(
+        models,
+        recipes,
+        argument["folder"],
+        preprocessing=argument["preprocessing"],
+        calibration=calibration,
+        summary=argument["summary"],
+    )
+    return {"networks": len(models)}
+
+
+def _cases(shards: list[list[str]], fields: tuple[str, ...]) -> list[Row]:
+    return [case for row in shards for case in merged(row, fields)]
+
+
+def _inner(rows: list[Row], share: float) -> tuple[list[Row], list[Row]]:
+    """Parts the rows in those to train on and those to choose epoch and threshold on."""
+    inner = inner_part([row["case_id"] for row in rows], share)
+    return [row for row in rows if row["case_id"] not in inner], [
+        row for row in rows if row["case_id"] in inner
+    ]
+
+
+def _fit_settings(recipe: Any, train: list[Row], argument: dict[str, Any]) -> dict[str, Any]:
+    from boneage_sparkrun.checkpoints import Checkpoints
+    from boneage_sparkrun.feed import ListFeed
+
+    return {
+        "feed": ListFeed(train, recipe.batch_size, recipe.seed),
+        "checkpoints": Checkpoints(argument["checkpoints"]),
+        "progress": _EpochLog(Path(argument["log"])),
+        "threads": argument["threads"],
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class _EpochLog:
+    """Appends one JSON line an epoch, for the driver to show and a person to read."""
+
+    path: Path
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        if event["kind"] == "epoch":
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(event) + "\n")
