@@ -1,0 +1,233 @@
+"""Where cases come from: files by their stem, names that can be trusted, outlines matched to pictures."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from boneage_cli.config import Phantoms
+from boneage_cli.errors import CallError, DataError
+from boneage_cli.sources import (
+    Data,
+    image_files,
+    is_safe_id,
+    list_cases,
+    list_phantoms,
+    locate,
+    name_faults,
+    shown,
+    thumbnail_ids,
+)
+from boneage_imaging.codec import decode, encode_png
+
+PICTURE = encode_png(np.arange(64, dtype=np.uint8).reshape(8, 8))
+
+
+def make(folder: Path, *names: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).write_bytes(PICTURE)
+    return folder
+
+
+def make_polygons(folder: Path, *ids: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    ring = [[10, 10], [80, 10], [80, 180], [10, 180]]
+    facts = {
+        "size": {"height": 200, "width": 100},
+        "objects": [{"points": {"exterior": ring, "interior": []}}],
+    }
+    for case_id in ids:
+        (folder / f"{case_id}.json").write_text(json.dumps(facts))
+    return folder
+
+
+def make_thumbnails(path: Path, *ids: int, **changes: Any) -> Path:
+    arrays: dict[str, Any] = {
+        "id": np.array(ids),
+        "image": np.stack([np.full((100, 100), index, np.uint8) for index in range(len(ids))]),
+        "original_hw": np.array([[200 + index, 100] for index in range(len(ids))]),
+    }
+    np.savez(path, **{name: value for name, value in (arrays | changes).items() if value is not None})
+    return path
+
+
+def test_a_data_set_is_found_by_its_folder_or_its_images(tmp_path: Path) -> None:
+    make(tmp_path / "images", "1.png")
+    make_polygons(tmp_path / "polygons", "1")
+    (tmp_path / "labels.csv").write_text("id,boneage,male\n")
+    make_thumbnails(tmp_path / "thumbs100.npz", 1)
+    by_folder, by_images = locate(tmp_path), locate(tmp_path / "images")
+    for found in (by_folder, by_images):
+        assert found.images.samefile(tmp_path / "images")
+        for name in ("labels.csv", "polygons", "thumbs100.npz"):
+            places = [found.labels, found.outlines, found.thumbnails]
+            assert any(place is not None and place.samefile(tmp_path / name) for place in places)
+
+
+def test_a_flat_folder_is_a_data_set_too(tmp_path: Path) -> None:
+    make(tmp_path / "flat", "1.png")
+    (tmp_path / "labels.csv").write_text("not this table's folder")
+    assert locate(tmp_path / "flat") == Data(tmp_path / "flat")
+    (tmp_path / "flat" / "labels.csv").write_text("id,boneage,male\n")
+    (tmp_path / "flat" / "outlines").write_text("a file of that name is no folder of outlines")
+    assert locate(tmp_path / "flat") == Data(tmp_path / "flat", tmp_path / "flat" / "labels.csv")
+
+
+def test_thumbnails_beside_given_outlines_are_found(tmp_path: Path) -> None:
+    make(tmp_path / "a", "1.png")
+    outlines = make_polygons(tmp_path / "b" / "polygons", "7")
+    make_thumbnails(tmp_path / "b" / "thumbs100.npz", 7)
+    found = locate(tmp_path / "a", outlines=outlines)
+    assert found.outlines == outlines
+    assert found.thumbnails == tmp_path / "b" / "thumbs100.npz"
+
+
+def test_paths_that_are_not_there_are_refused(tmp_path: Path) -> None:
+    folder = make(tmp_path / "images", "1.png")
+    file = folder / "1.png"
+    for arguments in ((tmp_path / "none",), (file,), (folder, tmp_path / "none.csv"), (folder, folder)):
+        with pytest.raises(CallError, match="not there or not"):
+            locate(*arguments)
+    with pytest.raises(CallError, match="not there or not"):
+        locate(folder, outlines=file)
+
+
+def test_only_visible_image_files_are_listed(tmp_path: Path) -> None:
+    make(tmp_path, "b.png", "a.JPG", "c.tiff", "d.dcm", ".hidden.png", "notes.txt", "e.gif")
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "dangling.png").symlink_to(tmp_path / "nothing.png")
+    assert [path.name for path in image_files(tmp_path)] == ["a.JPG", "b.png", "c.tiff", "d.dcm"]
+    with pytest.raises(CallError, match="not a folder"):
+        image_files(tmp_path / "b.png")
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", ".a", "a/b", "/a", "a\\b", "a\0", "a\nb", "\x7f", "a\u2028b", "\udcff", "x" * 201]
+)
+def test_unsafe_names(name: str) -> None:
+    assert not is_safe_id(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["1378", "a b", "Müller-7_x", "1.2.840.113619", "骨", "x" * 200, "-", "a..b"]
+)
+def test_safe_names(name: str) -> None:
+    assert is_safe_id(name)
+
+
+@given(st.text(max_size=250))
+def test_a_safe_id_names_a_file_in_its_folder_and_nowhere_else(case_id: str) -> None:
+    if is_safe_id(case_id):
+        place = Path("/folder") / f"{case_id}.png"
+        assert place.parent == Path("/folder")
+        assert ".." not in place.parts
+        assert len(place.name.encode()) < 255
+        assert shown(case_id) == case_id
+    assert shown(case_id).isprintable()
+
+
+def test_doubled_stems_and_unsafe_names_are_faults(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("a.png", "a.jpg", "b.png", "c\n.png", "A.png")]
+    faults = name_faults(files)
+    assert set(faults) == {files[0], files[1], files[3]}
+    assert "2 files are named 'a'" in faults[files[0]]
+    assert "\n" not in faults[files[3]]
+
+
+def test_cases_are_the_radiographs_by_stem_with_what_is_known(tmp_path: Path) -> None:
+    make(tmp_path / "images", "2.png", "1.png", "3.jpg")
+    make(tmp_path / "outlines", "2.png")
+    (tmp_path / "labels.csv").write_text("id,boneage,male\n1,100,True\n2,,\n9,50,False\n../../x,1,True\n")
+    cases = list_cases(locate(tmp_path))
+    assert [case["case_id"] for case in cases] == ["1", "2", "3"]
+    assert {case["kind"] for case in cases} == {"radiograph"}
+    assert [case["age_months"] for case in cases] == [100.0, None, None]
+    assert [case["male"] for case in cases] == [True, None, None]
+    assert [case["outline_uri"] for case in cases] == [None, str(tmp_path / "outlines" / "2.png"), None]
+    assert all(case["mask_uri"] is None for case in cases)
+
+
+def test_masks_are_matched_by_stem(tmp_path: Path) -> None:
+    images, masks = make(tmp_path / "images", "1.png", "2.png"), make(tmp_path / "masks", "2.tif", "7.png")
+    cases = list_cases(Data(images, masks=masks))
+    assert [case["mask_uri"] for case in cases] == [None, str(masks / "2.tif")]
+    make(masks, "2.png")
+    with pytest.raises(DataError, match="2 files are named '2'"):
+        list_cases(Data(images, masks=masks))
+
+
+@pytest.mark.parametrize("names", [("1.png", "1.jpg"), ("a\nb.png",), ("x" * 210 + ".png",)])
+def test_ambiguous_and_unsafe_names_are_refused(tmp_path: Path, names: tuple[str, ...]) -> None:
+    folder = make(tmp_path / "images", "0.png", *names)
+    with pytest.raises(DataError, match="images"):
+        list_cases(Data(folder))
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds no radiograph"):
+        list_cases(Data(tmp_path))
+
+
+def test_outlines_without_a_radiograph_go_to_the_thumbnails(tmp_path: Path) -> None:
+    make(tmp_path / "images", "1.png")
+    make_polygons(tmp_path / "polygons", "1", "7", "8", "99")
+    make_thumbnails(tmp_path / "thumbs100.npz", 1, 7, 8)
+    (tmp_path / "labels.csv").write_text("id,boneage,male\n7,70,True\n")
+    cases = {case["case_id"]: case for case in list_cases(locate(tmp_path))}
+    assert list(cases) == ["1", "7", "8"]
+    assert [case["kind"] for case in cases.values()] == ["radiograph", "thumbnail", "thumbnail"]
+    seven = cases["7"]
+    assert (seven["true_height"], seven["true_width"], seven["age_months"]) == (201, 100, 70.0)
+    assert decode(seven["thumbnail"])[0, 0] == 1
+    assert cases["1"]["thumbnail"] is None
+    assert cases["1"]["outline_uri"] == str(tmp_path / "polygons" / "1.json")
+
+
+def test_a_thumbnail_is_never_named_unsafely(tmp_path: Path) -> None:
+    make(tmp_path / "images", "1.png")
+    make_polygons(tmp_path / "polygons", "a\nb")
+    make_thumbnails(tmp_path / "thumbs100.npz", 0, id=np.array(["a\nb"]))
+    assert [case["case_id"] for case in list_cases(locate(tmp_path))] == ["1"]
+
+
+@pytest.mark.parametrize("damage", ["no arrays", "cut off", "no sizes", "uneven", "pickled"])
+def test_a_damaged_archive_of_thumbnails_is_refused(tmp_path: Path, damage: str) -> None:
+    make(tmp_path / "images", "1.png")
+    make_polygons(tmp_path / "polygons", "7")
+    path = make_thumbnails(tmp_path / "thumbs100.npz", 7, 8)
+    if damage == "no arrays":
+        path.write_bytes(b"something else")
+    elif damage == "cut off":
+        path.write_bytes(path.read_bytes()[:-400])
+    elif damage == "no sizes":
+        make_thumbnails(path, 7, 8, original_hw=None)
+    elif damage == "uneven":
+        make_thumbnails(path, 7, 8, original_hw=np.array([[1, 1]]))
+    else:
+        make_thumbnails(path, 7, 8, image=np.array([{}, {}], dtype=object))
+    with pytest.raises(DataError, match="thumbs100"):
+        list_cases(locate(tmp_path))
+
+
+def test_the_ids_of_thumbnails_are_read_without_their_pictures(tmp_path: Path) -> None:
+    path = make_thumbnails(tmp_path / "thumbs100.npz", 7, 12)
+    with zipfile.ZipFile(path) as archive:
+        ids = archive.read("id.npy")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("id.npy", ids)
+    assert thumbnail_ids(path) == {"7", "12"}
+
+
+def test_phantoms_are_listed_as_cases() -> None:
+    cases = list_phantoms(Phantoms(count=3, seed=5, height=100, width=80))
+    assert [case["case_id"] for case in cases] == ["phantom-00000", "phantom-00001", "phantom-00002"]
+    assert [case["phantom_index"] for case in cases] == [0, 1, 2]
+    assert all(is_safe_id(case["case_id"]) for case in cases)
+    assert {(c["phantom_seed"], c["true_height"], c["true_width"]) for c in cases} == {(5, 100, 80)}
+    assert {tuple(sorted(case)) for case in cases} == {tuple(sorted(cases[0]))}

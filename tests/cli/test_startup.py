@@ -1,0 +1,108 @@
+"""The command starts light, and its errors are a sentence and an exit code."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from boneage_cli.main import app
+
+HEAVY = ("tensorflow", "keras", "pyspark", "cv2", "onnxruntime")
+HELP = """
+import sys
+from boneage_cli.main import app
+try:
+    app(["--help"])
+except SystemExit as end:
+    assert not end.code, end.code
+loaded = sorted({name.split(".")[0] for name in sys.modules})
+print("loaded:", *loaded)
+"""
+
+
+def call(*arguments: str | Path, script: str = "") -> subprocess.CompletedProcess[str]:
+    command = ["-c", script] if script else ["-c", "from boneage_cli.main import main; main()", *arguments]
+    return subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False)
+
+
+def test_help_loads_nothing_heavy() -> None:
+    done = call(script=HELP)
+    assert done.returncode == 0, done.stderr
+    loaded = done.stdout.split("loaded: ")[1].split()
+    assert "typer" in loaded
+    assert not set(HEAVY) & set(loaded)
+    assert "numpy" not in loaded
+
+
+def test_every_command_has_help_that_loads_nothing_heavy() -> None:
+    names = [command.name or command.callback.__name__ for command in app.registered_commands]
+    assert {"run", "preprocess", "segment", "align", "predict", "evaluate", "phantom", "check"} <= set(names)
+    script = f"""
+import sys
+from boneage_cli.main import app
+for name in {names!r}:
+    try:
+        app([name, "--help"])
+    except SystemExit as end:
+        assert not end.code, (name, end.code)
+print("heavy:", *({set(HEAVY)!r} & set(sys.modules)))
+"""
+    done = call(script=script)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.rstrip().endswith("heavy:")
+
+
+def test_the_first_words_say_that_it_is_no_medical_device() -> None:
+    assert "Not a medical device" in call("--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["nonsense"], 2, "nonsense"),
+        (["preprocess", "{tmp}/none", "{tmp}/out", "--mode", "resize"], 2, "none"),
+        (["preprocess", "{tmp}", "{tmp}/out", "--mode", "resize"], 1, "holds no radiograph"),
+        (["preprocess", "{tmp}", "{tmp}/out", "--mode", "resize", "--fill", "pink"], 2, "--fill pink"),
+        (["preprocess", "{tmp}", "{tmp}/out", "--mode", "blur"], 2, "blur"),
+        (["preprocess", "{tmp}", "{tmp}", "--mode", "contrast"], 2, "read from and to write to"),
+        (["align", "{tmp}", "{tmp}/out"], 2, "--masks"),
+        (["run", "some"], 2, "run all"),
+        (["run", "all", "--engine", "spark"], 2, "--engine local"),
+        (["check", "{tmp}/none"], 2, "none"),
+        (["phantom", "{tmp}/out", "--size", "3", "3"], 2, "--size 3 3"),
+    ],
+)
+def test_errors_are_one_sentence_and_an_exit_code(
+    tmp_path: Path, arguments: list[str], code: int, said: str
+) -> None:
+    done = call(*(argument.format(tmp=tmp_path) for argument in arguments))
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_check_that_finds_something_wrong_exits_with_1_and_still_tells_it(tmp_path: Path) -> None:
+    (tmp_path / "1.png").write_bytes(b"no picture")
+    done = call("check", tmp_path, "--json")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    found = json.loads(done.stdout)
+    assert found["images"]["unreadable"][0]["name"] == "1.png"
+
+
+def test_info_is_for_machines_too() -> None:
+    done = call("info", "--json")
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert facts["packages"]["boneage-cli"]
+    assert facts["stages"][0]["name"] == "ingest"
+    assert facts["stages"][-1]["name"] == "report"
+    assert set(facts["presets"]) == {"quick", "standard"}
+    assert set(facts["models"]) == {"segmentation", "regression"}
+    assert facts["notice"] == "Not a medical device."
+    lines = call("info").stdout
+    assert facts["python"] in lines
+    assert "train-segmentation" in lines
