@@ -18,6 +18,7 @@ def free_ports(count):
         return [one.getsockname()[1] for one in sockets]
 
 
+@pytest.mark.usefixtures("strategy")
 def test_two_uneven_workers_learn_each_row_once_and_agree():
     settings = {"epochs": 2, "batch_size": 4, "noisy": False, "averaging": 0.5}
     ports, counts = free_ports(2), (11, 3)
