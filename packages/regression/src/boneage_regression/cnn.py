@@ -1,0 +1,153 @@
+"""The networks: the 2019 report's small CNN, and a compact residual net of our own.
+
+Both take the same inputs and give the same output, so that everything else (training, export, inference)
+does not know which of the two it holds:
+
+- ``image``: float32 (height, width, 1), gray values 0 to 255 as stored; the net normalises them itself;
+- ``sex``: float32 (1,), +1 male, -1 female, 0 not known;
+- output: float32 (1,), the age, standardised (the recipe holds mean and spread).
+
+Plain ``keras.layers``: the same code builds under TensorFlow, JAX and PyTorch.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from boneage_regression.errors import RecipeError
+
+__all__ = ["ARCHITECTURES", "build_cnn"]
+
+# Gray values in, about -1..1 out: black (background, padding) becomes 0, as zero padding in a convolution is.
+_GRAY_SCALE = 1.0 / 128.0
+# Each layer gets its own seed; two nets with different seeds share none.
+_SEEDS_PER_NET = 1000
+_REPORT_KERNELS = (16, 32, 64, 128)
+_RESIDUAL_WIDTHS = (24, 48, 96, 160)
+_NORM_GROUPS = 8
+
+
+def build_cnn(
+    *,
+    architecture: str = "report",
+    size: tuple[int, int] = (128, 128),
+    dense_width: int = 32,
+    dropout: float = 0.3,
+    seed: int = 0,
+) -> Any:
+    """Build an untrained network.
+
+    Args:
+        architecture: ``"report"`` (Memon and Cuomo 2019: four 3x3 convolutions with 16, 32, 64, 128 kernels,
+            each followed by 2x2 max pooling, flatten, fully connected, one number; sex joins after the
+            flatten) or ``"boneage"`` (residual blocks with group normalisation and global average pooling;
+            sex joins after that).
+        size: (height, width) of the input in pixels; at least 32 each.
+        dense_width: Width of the fully connected layer before the output.
+        dropout: Share of features dropped before and after that layer, in training only; 0 for none.
+        seed: Of the initial weights and of dropout. Same seed, same weights.
+
+    Returns:
+        A ``keras.Model`` with inputs ``{"image", "sex"}`` and an output of shape (batch, 1).
+
+    Raises:
+        RecipeError: Unknown architecture, or a size that cannot be pooled four times.
+    """
+    if architecture not in ARCHITECTURES:
+        raise RecipeError(
+            f"architecture must be one of {', '.join(ARCHITECTURES)}. Received: {architecture!r}"
+        )
+    if len(size) != 2 or min(size) < 32:
+        raise RecipeError(f"size must be (height, width) of at least 32 pixels each. Received: {size!r}")
+    import keras
+
+    seeds = itertools.count(seed * _SEEDS_PER_NET)
+    image = keras.Input((*size, 1), name="image")
+    sex = keras.Input((1,), name="sex")
+    scaled = keras.layers.Rescaling(_GRAY_SCALE, name="scale")(image)
+    features = ARCHITECTURES[architecture](scaled, seeds)
+    age = _join_sex(features, sex, dense_width, dropout, seeds)
+    return keras.Model({"image": image, "sex": sex}, age, name=architecture)
+
+
+def _report_features(image: Any, seeds: Iterator[int]) -> Any:
+    """The report's feature extractor: four times convolution and pooling, then flatten."""
+    import keras
+
+    x = image
+    for kernels in _REPORT_KERNELS:
+        x = _convolution(kernels, seeds, activation="relu")(x)
+        x = keras.layers.MaxPooling2D(2)(x)
+    return keras.layers.Flatten()(x)
+
+
+def _boneage_features(image: Any, seeds: Iterator[int]) -> Any:
+    """Ours: a strided stem, residual stages that halve the image, then global average pooling."""
+    import keras
+
+    x = _convolution(_RESIDUAL_WIDTHS[0], seeds, strides=2)(image)
+    for width in _RESIDUAL_WIDTHS[1:]:
+        x = keras.layers.MaxPooling2D(2)(x)
+        x = _residual_block(x, width, seeds)
+    x = keras.layers.ReLU()(keras.layers.GroupNormalization(_NORM_GROUPS)(x))
+    return keras.layers.GlobalAveragePooling2D()(x)
+
+
+def _residual_block(x: Any, width: int, seeds: Iterator[int]) -> Any:
+    """Normalise, activate, convolve, twice, and add the input (He et al. 2016, identity mappings)."""
+    import keras
+
+    shortcut = keras.layers.Conv2D(
+        width, 1, use_bias=False, kernel_initializer=keras.initializers.HeNormal(seed=next(seeds))
+    )(x)
+    for _ in range(2):
+        x = keras.layers.ReLU()(keras.layers.GroupNormalization(_NORM_GROUPS)(x))
+        x = _convolution(width, seeds)(x)
+    return keras.layers.Add()([shortcut, x])
+
+
+def _convolution(
+    kernels: int, seeds: Iterator[int], *, strides: int = 1, activation: str | None = None
+) -> Any:
+    import keras
+
+    return keras.layers.Conv2D(
+        kernels,
+        3,
+        strides=strides,
+        padding="same",
+        activation=activation,
+        kernel_initializer=keras.initializers.HeNormal(seed=next(seeds)),
+    )
+
+
+def _join_sex(features: Any, sex: Any, width: int, dropout: float, seeds: Iterator[int]) -> Any:
+    """One number from the features and the sex.
+
+    A dense layer over [features, sex] is the sum of one over each. Written as that sum, sex keeps weights of
+    a useful size beside thousands of features, and dropout never takes it away.
+    """
+    import keras
+
+    x = keras.layers.Dropout(dropout, seed=next(seeds))(features) if dropout else features
+    x = keras.layers.Dense(width, kernel_initializer=keras.initializers.HeNormal(seed=next(seeds)))(x)
+    joined = keras.layers.Dense(
+        width,
+        use_bias=False,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.3, seed=next(seeds)),
+    )(sex)
+    x = keras.layers.ReLU()(keras.layers.Add(name="join_sex")([x, joined]))
+    if dropout:
+        x = keras.layers.Dropout(dropout, seed=next(seeds))(x)
+    output = keras.layers.Dense(
+        1, kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)), name="age"
+    )
+    return output(x)
+
+
+ARCHITECTURES: dict[str, Callable[[Any, Iterator[int]], Any]] = {
+    "report": _report_features,
+    "boneage": _boneage_features,
+}

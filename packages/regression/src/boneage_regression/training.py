@@ -1,0 +1,260 @@
+"""What is trained and how: the recipe. The loop that trains it is not here, nor is anything that runs it.
+
+A recipe is a frozen dataclass of plain values with the functions that a training loop calls. The figures
+behind the defaults stand in docs/experiments.md.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from boneage_imaging.augmentation import Augmentation, apply, sample
+from boneage_imaging.codec import decode
+from boneage_regression.errors import RecipeError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from boneage_regression.calibration import Calibration
+
+__all__ = ["RegressionRecipe", "Row", "encode_sex", "export", "predict_ages"]
+
+Row = dict[str, Any]
+"""``case_id``; ``input``, PNG bytes or uint8 (height, width); ``male``, bool or None; ``age_months``."""
+
+_PREDICT_BATCH = 32
+_AUGMENTATION = Augmentation(
+    max_angle_deg=15.0, max_scale=0.15, max_shift=0.08, mirror=True, gamma=0.3, contrast=0.15, noise=0.02
+)
+
+
+@dataclass(frozen=True)
+class RegressionRecipe:
+    """How a network that tells the age is built and trained.
+
+    Attributes:
+        architecture: ``"report"`` or ``"boneage"``, see `cnn.build_cnn`.
+        size: (height, width) of the input in pixels.
+        dense_width: Width of the fully connected layer.
+        dropout: Share of features dropped in training.
+        mean_months: Mean age of the training part; see `fitted`.
+        spread_months: Standard deviation of the ages of the training part.
+        loss_delta: Where Huber's loss turns from square to straight, in standard deviations of age.
+        sex_dropout: Share of training examples whose sex is hidden, so that the net can answer without it.
+        augmentation: How training images are varied.
+        epochs: Passes over the training part.
+        batch_size: Images per step.
+        learning_rate: Highest learning rate; it rises in the first twentieth of all steps, then falls.
+        weight_decay: AdamW's, on all weights but biases and norms.
+        averaging: Decay of the running average of the weights; 0 for none.
+        monitor: The validation figure that chooses the epoch; None keeps the last.
+        patience: Epochs without a better figure after which training ends; None never ends it early.
+        seed: Of weights, dropout, order and augmentation.
+    """
+
+    architecture: str = "report"
+    size: tuple[int, int] = (128, 128)
+    dense_width: int = 32
+    dropout: float = 0.3
+    mean_months: float = 127.0
+    spread_months: float = 41.0
+    loss_delta: float = 0.3
+    sex_dropout: float = 0.2
+    augmentation: Augmentation = _AUGMENTATION
+    epochs: int = 100
+    batch_size: int = 16
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    averaging: float = 0.99
+    monitor: str | None = None
+    patience: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.spread_months > 0:
+            raise RecipeError(f"spread_months must be above 0. Received: {self.spread_months!r}")
+        if not 0 <= self.sex_dropout < 1:
+            raise RecipeError(f"sex_dropout must lie in 0 <= sex_dropout < 1. Received: {self.sex_dropout!r}")
+        if not (self.loss_delta > 0 and self.learning_rate > 0):
+            raise RecipeError(
+                "loss_delta and learning_rate must be above 0. "
+                f"Received: {self.loss_delta!r}, {self.learning_rate!r}"
+            )
+
+    def fitted(self, ages_months: ArrayLike, *, size: tuple[int, int] | None = None) -> RegressionRecipe:
+        """This recipe for a training part: its ages' mean and spread, and the size of its inputs.
+
+        Args:
+            ages_months: Ages of the training part, months, shape (n,).
+            size: (height, width) of the inputs; None keeps the recipe's.
+
+        Raises:
+            RecipeError: Fewer than two different ages.
+        """
+        ages = np.asarray(ages_months, np.float64)
+        if ages.size < 2 or not np.isfinite(ages).all() or np.ptp(ages) == 0:
+            raise RecipeError(
+                f"at least two different ages are needed to scale by. Received: {ages.size} ages"
+            )
+        height, width = size or self.size
+        return dataclasses.replace(
+            self,
+            mean_months=float(ages.mean()),
+            spread_months=float(ages.std()),
+            size=(int(height), int(width)),
+        )
+
+    def build_model(self) -> Any:
+        """Build the untrained ``keras.Model``."""
+        from boneage_regression.cnn import build_cnn
+
+        return build_cnn(
+            architecture=self.architecture,
+            size=self.size,
+            dense_width=self.dense_width,
+            dropout=self.dropout,
+            seed=self.seed,
+        )
+
+    def optimizer(self, steps_per_epoch: int) -> Any:
+        """AdamW, the learning rate rising shortly, then falling by a cosine (Loshchilov and Hutter 2019)."""
+        import keras
+
+        steps = max(self.epochs * steps_per_epoch, 2)
+        rise = max(steps // 20, 1)
+        schedule = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=self.learning_rate / 20,
+            decay_steps=steps - rise,
+            warmup_target=self.learning_rate,
+            warmup_steps=rise,
+            alpha=0.01,
+        )
+        optimizer = keras.optimizers.AdamW(schedule, weight_decay=self.weight_decay)
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        return optimizer
+
+    def loss(self, target: Any, output: Any) -> Any:
+        """Huber's loss per example (1964), over delta: far from the truth it is the absolute difference."""
+        from keras import ops
+
+        size = ops.abs(ops.reshape(output, (-1,)) - ops.reshape(target, (-1,)))
+        square = ops.square(size) / (2 * self.loss_delta)
+        return ops.where(size < self.loss_delta, square, size - self.loss_delta / 2)
+
+    def metrics(self, target: NDArray[Any], output: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """``mad``: the absolute difference of each example, in months."""
+        return {"mad": np.abs(output.reshape(-1) - target.reshape(-1)) * self.spread_months}
+
+    def prepare(
+        self, row: Row, seed: int, epoch: int | None
+    ) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.float32]]:
+        """Make one example of a row.
+
+        Args:
+            row: See `Row`.
+            seed: Of the run.
+            epoch: Decides, with seed and case id, how the image is varied; None for validation: not at all.
+
+        Returns:
+            Inputs (``image`` (height, width, 1) in 0..255, ``sex`` (1,)) and target (1,), standardised age.
+
+        Raises:
+            RecipeError: The image has another size or type, or there is no age.
+        """
+        image, male = _read_image(row, self.size), row["male"]
+        if epoch is not None:
+            rng = _generator(seed, epoch, row["case_id"])
+            image = apply(sample(self.augmentation, rng, self.size), image)
+            male = None if rng.random() < self.sex_dropout else male
+        if row["age_months"] is None:
+            raise RecipeError(f"case {row['case_id']}: age_months must be a number of months. Received: None")
+        target = (row["age_months"] - self.mean_months) / self.spread_months
+        inputs = {
+            "image": image[..., None].astype(np.float32),
+            "sex": np.array([encode_sex(male)], np.float32),
+        }
+        return inputs, np.array([target], np.float32)
+
+
+def encode_sex(male: bool | None) -> float:
+    """The sex as the network takes it: +1 male, -1 female, 0 not known.
+
+    >>> encode_sex(True), encode_sex(False), encode_sex(None)
+    (1.0, -1.0, 0.0)
+    """
+    return 0.0 if male is None else (1.0 if male else -1.0)
+
+
+def predict_ages(model: Any, recipe: RegressionRecipe, rows: Sequence[Row]) -> NDArray[np.float64]:
+    """Ages told by a Keras model, each the mean over the image and its mirror image, as `inference` does it.
+
+    Args:
+        model: Trained with the recipe.
+        recipe: Gives size and target scaling.
+        rows: The cases; their ages are not looked at.
+
+    Returns:
+        Months, shape (len(rows),).
+    """
+    told = [
+        _predict_batch(model, recipe, rows[start : start + _PREDICT_BATCH])
+        for start in range(0, len(rows), _PREDICT_BATCH)
+    ]
+    return np.concatenate(told) if told else np.zeros(0)
+
+
+def _predict_batch(model: Any, recipe: RegressionRecipe, rows: Sequence[Row]) -> NDArray[np.float64]:
+    images = np.stack([_read_image(row, recipe.size) for row in rows])[..., None].astype(np.float32)
+    sexes = np.array([[encode_sex(row["male"])] for row in rows], np.float32)
+    both = [
+        np.asarray(model({"image": x, "sex": sexes}, training=False)) for x in (images, images[:, :, ::-1])
+    ]
+    standardised = np.mean(both, axis=0, dtype=np.float64).reshape(-1)
+    return recipe.mean_months + recipe.spread_months * standardised
+
+
+def export(
+    models: Sequence[Any],
+    recipe: RegressionRecipe | Sequence[RegressionRecipe],
+    folder: str | Path,
+    *,
+    preprocessing: dict[str, Any],
+    calibration: Calibration,
+    summary: dict[str, Any],
+    licence: str | None = None,
+) -> None:
+    """Write a model folder: see `exporting.export`."""
+    from boneage_regression import exporting
+
+    exporting.export(
+        models,
+        recipe,
+        folder,
+        preprocessing=preprocessing,
+        calibration=calibration,
+        summary=summary,
+        licence=licence,
+    )
+
+
+def _read_image(row: Row, size: tuple[int, int]) -> NDArray[np.uint8]:
+    given = row["input"]
+    image = decode(given) if isinstance(given, bytes) else given
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.shape != tuple(size):
+        received = (image.dtype, image.shape) if isinstance(image, np.ndarray) else type(image).__name__
+        raise RecipeError(
+            f"case {row['case_id']}: input must be uint8 of shape {tuple(size)}. Received: {received}"
+        )
+    return image
+
+
+def _generator(seed: int, epoch: int, case_id: str) -> np.random.Generator:
+    digest = hashlib.sha256(f"{seed}:{epoch}:{case_id}".encode()).digest()
+    return np.random.default_rng(np.frombuffer(digest, np.uint32))

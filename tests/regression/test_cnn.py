@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+
+from boneage_regression.cnn import ARCHITECTURES, build_cnn
+from boneage_regression.errors import RecipeError
+
+SIZE = (64, 48)
+
+
+def _batch(n=3):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (n, *SIZE, 1)).astype(np.float32)
+    return images, np.array([[1.0], [-1.0], [0.0]], np.float32)[:n]
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_one_number_per_image_that_depends_on_image_and_sex(architecture):
+    model = build_cnn(architecture=architecture, size=SIZE)
+    images, sexes = _batch()
+    told = np.asarray(model({"image": images, "sex": sexes}))
+    assert told.shape == (3, 1)
+    assert np.isfinite(told).all()
+    assert np.abs(told).max() < 20  # standardised ages come out of sane first weights
+    assert not np.allclose(told, np.asarray(model({"image": images[::-1], "sex": sexes})))
+    assert not np.allclose(told, np.asarray(model({"image": images, "sex": -sexes}))[:, 0:1])
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_same_seed_same_weights(architecture):
+    one, same, other = (build_cnn(architecture=architecture, size=SIZE, seed=seed) for seed in (5, 5, 6))
+    pairs = list(zip(one.get_weights(), same.get_weights(), strict=True))
+    assert all(np.array_equal(a, b) for a, b in pairs)
+    assert not all(np.array_equal(a, b) for a, b in zip(one.get_weights(), other.get_weights(), strict=True))
+
+
+def test_the_report_s_layers_are_the_report_s():
+    model = build_cnn(architecture="report", size=(128, 128))
+    convolutions = [layer for layer in model.layers if type(layer).__name__ == "Conv2D"]
+    pools = [layer for layer in model.layers if type(layer).__name__ == "MaxPooling2D"]
+    assert [layer.filters for layer in convolutions] == [16, 32, 64, 128]
+    assert [layer.kernel_size for layer in convolutions] == [(3, 3)] * 4
+    assert [layer.pool_size for layer in pools] == [(2, 2)] * 4
+    (flat,) = [layer for layer in model.layers if type(layer).__name__ == "Flatten"]
+    assert flat.output.shape == (None, 8 * 8 * 128)
+
+
+def test_dropout_acts_in_training_only():
+    model = build_cnn(size=SIZE, dropout=0.5)
+    images, sexes = _batch()
+    inputs = {"image": images, "sex": sexes}
+    assert np.array_equal(model(inputs, training=False), model(inputs, training=False))
+    assert not np.array_equal(model(inputs, training=True), model(inputs, training=True))
+
+
+def test_ours_answers_at_any_size_with_the_same_number_of_weights():
+    counts = {build_cnn(architecture="boneage", size=size).count_params() for size in ((64, 64), (96, 128))}
+    assert len(counts) == 1
+
+
+@pytest.mark.parametrize("wrong", [{"architecture": "vgg"}, {"size": (16, 64)}, {"size": (64,)}])
+def test_what_cannot_be_built_is_refused(wrong):
+    with pytest.raises(RecipeError, match="Received"):
+        build_cnn(**wrong)

@@ -1,0 +1,203 @@
+import dataclasses
+import json
+import shutil
+import subprocess
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from boneage_regression import inference
+from boneage_regression.errors import ModelError, RecipeError, RegressionError
+from boneage_regression.exporting import export, initial_weights
+from boneage_regression.inference import Regressor, default_model
+from boneage_regression.training import predict_ages
+
+from .conftest import SIZE
+from .strategies import seeds
+
+sexes = st.sampled_from(["F", "M", None])
+
+
+@pytest.fixture(scope="module")
+def regressor(model_folder):
+    return Regressor.load(model_folder, threads=1)
+
+
+def _image(seed):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, rng.integers(2, 80), SIZE).astype(np.uint8)
+
+
+def _copy(model_folder, tmp_path):
+    return shutil.copytree(model_folder, tmp_path / "copy")
+
+
+def test_the_graph_tells_the_mean_of_the_networks(regressor, networks, recipes):
+    sexes = [(None, "M", "F")[seed % 3] for seed in range(30)]
+    rows = [
+        {"case_id": str(seed), "input": _image(seed), "male": None if sex is None else sex == "M"}
+        for seed, sex in enumerate(sexes)
+    ]
+    expected = np.mean(
+        [predict_ages(network, recipe, rows) for network, recipe in zip(networks, recipes, strict=True)],
+        axis=0,
+    )
+    told = [regressor.predict(row["input"], sex).age_months for row, sex in zip(rows, sexes, strict=True)]
+    assert np.mean((0 < expected) & (expected < 228)) > 0.5
+    assert told == pytest.approx(np.clip(expected, 0, 228), abs=0.01)
+
+
+@given(seeds, sexes)
+def test_the_interval_holds_the_age_and_the_side_of_the_hand_does_not_matter(regressor, seed, sex):
+    said = regressor.predict(_image(seed), sex)
+    assert 0 <= said.lower <= said.age_months <= said.upper <= 228
+    mirrored = regressor.predict(np.ascontiguousarray(_image(seed)[:, ::-1]), sex)
+    assert mirrored.age_months == pytest.approx(said.age_months, abs=1e-3)
+
+
+def test_without_the_sex_it_answers_wider_and_says_so(regressor):
+    known, unknown = regressor.predict(_image(0), "F"), regressor.predict(_image(0), None)
+    assert (known.status, known.reason) == ("ok", "")
+    assert (unknown.status, unknown.reason) == ("warning", "sex not given")
+    assert unknown.upper - unknown.lower > known.upper - known.lower
+
+
+@pytest.mark.parametrize("image", [np.zeros((8, 8), np.uint8), np.zeros(SIZE, np.float32), "hand.png"])
+def test_another_image_is_refused(regressor, image):
+    with pytest.raises(RegressionError, match=r"uint8 of shape \(48, 32\)"):
+        regressor.predict(image, "F")
+
+
+def test_another_sex_is_refused(regressor):
+    with pytest.raises(RegressionError, match="Received: 'female'"):
+        regressor.predict(_image(0), "female")
+
+
+def test_the_folder_describes_itself(regressor, model_folder):
+    said = regressor.metadata
+    assert said["preprocessing"] == {"prepare": {"clahe": True, "tiles": [8, 8]}}
+    assert said["target_scaling"] == [
+        {"mean_months": 100.0, "spread_months": 40.0},
+        {"mean_months": 120.0, "spread_months": 30.0},
+    ]
+    assert (said["input_size"], said["architecture"], said["networks"]) == ([48, 32], "report", 2)
+    assert (said["summary"], said["licence"]) == ({"cases": 12}, "CC BY-NC 4.0")
+    assert said["reference_standard"] == "Greulich-Pyle readings, one reader"
+    assert said["calibration"]["level"] == 0.9
+    assert {"keras", "tensorflow", "boneage-regression"} <= set(said["versions"])
+    written = {
+        path.relative_to(model_folder).as_posix() for path in model_folder.rglob("*") if path.is_file()
+    }
+    assert written == {"model.json", "model.onnx", "weights/0.weights.h5", "weights/1.weights.h5"}
+    assert [path.name for path in model_folder.parent.iterdir()] == ["model"]
+
+
+def test_prediction_needs_no_tensorflow(model_folder):
+    code = (
+        "import sys, numpy as np; from boneage_regression import Regressor; "
+        f"print(Regressor.load({str(model_folder)!r}).predict(np.zeros({SIZE}, np.uint8), 'M').status); "
+        "print(*sorted({'tensorflow', 'keras', 'onnx', 'tf2onnx'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["ok"]
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    code = (
+        "import sys, boneage_regression.training, boneage_regression.inference, boneage_regression as b; "
+        "b.RegressionRecipe, b.mad; "
+        "print(*sorted({'tensorflow', 'keras', 'onnx', 'onnxruntime', 'pyarrow'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.json"])
+def test_a_changed_file_is_not_believed(model_folder, tmp_path, name):
+    folder = _copy(model_folder, tmp_path)
+    content = bytearray((folder / name).read_bytes())
+    if name == "model.json":
+        content = content.replace(b"100.0", b"101.0", 1)
+    else:
+        content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(ModelError, match="digest"):
+        Regressor.load(folder)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.json"])
+def test_a_missing_file_is_named(model_folder, tmp_path, name):
+    folder = _copy(model_folder, tmp_path)
+    (folder / name).unlink()
+    with pytest.raises(ModelError, match=name) as caught:
+        Regressor.load(folder)
+    assert caught.value.folder == str(folder)
+
+
+def test_what_is_no_model_folder_is_refused(tmp_path):
+    for content in ("", "{", "[]", '{"format": "else/1"}'):
+        (tmp_path / "model.json").write_text(content)
+        with pytest.raises(ModelError):
+            Regressor.load(tmp_path)
+    with pytest.raises(ModelError):
+        Regressor.load(tmp_path / "nowhere")
+
+
+def test_a_failed_export_leaves_the_old_model_in_place(
+    model_folder, tmp_path, networks, recipes, calibration
+):
+    folder = _copy(model_folder, tmp_path)
+    before = (folder / "model.json").read_bytes()
+    not_json = {"size": object()}
+    with pytest.raises(TypeError):
+        export(networks, recipes, folder, preprocessing=not_json, calibration=calibration, summary={})
+    assert (folder / "model.json").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["copy"]
+    Regressor.load(folder)
+
+
+def test_an_export_takes_the_place_of_an_older_one(model_folder, tmp_path, networks, recipes, calibration):
+    folder = _copy(model_folder, tmp_path)
+    export(networks[:1], recipes[0], folder, preprocessing={}, calibration=calibration, summary={"cases": 3})
+    assert Regressor.load(folder).metadata["summary"] == {"cases": 3}
+    assert [path.name for path in (folder / "weights").iterdir()] == ["0.weights.h5"]
+
+
+def test_export_refuses_what_does_not_fit_together(tmp_path, networks, recipes, calibration):
+    other = dataclasses.replace(recipes[1], size=(64, 64))
+    for models, received in (([], recipes), (networks, recipes[:1]), (networks, [recipes[0], other])):
+        with pytest.raises(RecipeError, match="Received"):
+            export(models, received, tmp_path / "m", preprocessing={}, calibration=calibration, summary={})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_training_can_start_from_a_model_folder(model_folder, networks, recipes):
+    fresh = dataclasses.replace(recipes[0], seed=9).build_model()
+    fresh.load_weights(initial_weights(model_folder, recipes[0], index=1))
+    assert all(
+        np.array_equal(a, b) for a, b in zip(fresh.get_weights(), networks[1].get_weights(), strict=True)
+    )
+    assert initial_weights(model_folder, recipes[0], index=2).name == "0.weights.h5"
+
+
+@pytest.mark.parametrize("change", [{"architecture": "boneage"}, {"size": (64, 64)}, {"dense_width": 16}])
+def test_training_cannot_start_from_another_network(model_folder, recipes, change):
+    with pytest.raises(ModelError, match=next(iter(change))):
+        initial_weights(model_folder, dataclasses.replace(recipes[0], **change))
+
+
+def test_a_model_comes_with_the_package_or_is_said_to_be_missing():
+    shipped = (Path(inference.__file__).parent / "weights" / "model.json").is_file()
+    with nullcontext() if shipped else pytest.raises(ModelError, match="carries no model"):
+        assert Regressor.load(default_model()).metadata["licence"].startswith("CC BY-NC")
+
+
+def test_a_written_digest_is_of_everything_else(model_folder):
+    metadata = json.loads((model_folder / "model.json").read_text())
+    assert set(metadata["files"]) == {"model.onnx", "weights/0.weights.h5", "weights/1.weights.h5"}
+    assert len(metadata["digest"]) == 64

@@ -1,0 +1,153 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from boneage_imaging.codec import encode_png
+from boneage_regression.errors import RecipeError
+from boneage_regression.training import RegressionRecipe, predict_ages
+
+from .conftest import SIZE
+from .strategies import age_lists, ages_months, seeds, sexes
+
+RECIPE = RegressionRecipe(size=SIZE)
+IMAGE = np.random.default_rng(0).integers(0, 256, SIZE).astype(np.uint8)
+
+
+def _row(**changes):
+    return {"case_id": "7", "input": IMAGE, "male": True, "age_months": 100.0, **changes}
+
+
+@given(ages_months, sexes)
+def test_validation_takes_the_row_as_it_is(age, male):
+    inputs, target = RECIPE.prepare(_row(age_months=age, male=male), seed=3, epoch=None)
+    assert inputs["image"].dtype == inputs["sex"].dtype == target.dtype == np.float32
+    assert np.array_equal(inputs["image"][..., 0], IMAGE)
+    assert inputs["sex"].tolist() == [{True: 1.0, False: -1.0, None: 0.0}[male]]
+    assert target[0] * RECIPE.spread_months + RECIPE.mean_months == pytest.approx(age, abs=1e-3)
+
+
+@given(seeds, st.integers(1, 500))
+def test_training_examples_are_varied_by_seed_epoch_and_case_alone(seed, epoch):
+    one, _ = RECIPE.prepare(_row(), seed, epoch)
+    again, _ = RECIPE.prepare(_row(), seed, epoch)
+    assert np.array_equal(one["image"], again["image"])
+    assert one["sex"] == again["sex"]
+    for row, other_seed, other_epoch in (
+        (_row(case_id="8"), seed, epoch),
+        (_row(), seed + 1, epoch),
+        (_row(), seed, epoch + 1),
+    ):
+        other, _ = RECIPE.prepare(row, other_seed, other_epoch)
+        assert not np.array_equal(one["image"], other["image"])
+
+
+def test_the_sex_is_hidden_from_its_share_of_examples_and_never_changed():
+    recipe = dataclasses.replace(RECIPE, sex_dropout=0.3)
+    shown = [recipe.prepare(_row(male=False), 0, epoch)[0]["sex"][0] for epoch in range(1, 801)]
+    assert set(shown) == {0.0, -1.0}
+    assert np.mean(np.array(shown) == 0.0) == pytest.approx(0.3, abs=0.05)
+
+
+def test_a_png_is_as_good_as_an_array():
+    from_png, _ = RECIPE.prepare(_row(input=encode_png(IMAGE)), 0, 4)
+    from_array, _ = RECIPE.prepare(_row(), 0, 4)
+    assert np.array_equal(from_png["image"], from_array["image"])
+
+
+@given(age_lists(least=2))
+def test_fitted_standardises_the_training_ages(ages):
+    if np.ptp(ages) < 1e-6:
+        return
+    recipe = RegressionRecipe().fitted(ages, size=(64, 80))
+    standard = (ages - recipe.mean_months) / recipe.spread_months
+    assert standard.mean() == pytest.approx(0, abs=1e-6)
+    assert standard.std() == pytest.approx(1, rel=1e-6)
+    assert recipe.size == (64, 80)
+
+
+def test_the_loss_is_one_number_per_example_square_near_the_truth_and_straight_far_off():
+    recipe = dataclasses.replace(RECIPE, loss_delta=0.5)
+    errors = np.array([0.0, 0.1, -0.1, 0.5, 2.0, -4.0], np.float32)
+    loss = np.asarray(recipe.loss(np.zeros((6, 1), np.float32), errors[:, None]))
+    assert loss.shape == (6,)
+    assert loss == pytest.approx([0, 0.01, 0.01, 0.25, 1.75, 3.75])
+
+
+def test_the_metric_is_in_months():
+    recipe = dataclasses.replace(RECIPE, spread_months=40.0)
+    figures = recipe.metrics(np.array([[0.0], [1.0]]), np.array([[0.5], [-1.0]]))
+    assert figures["mad"].tolist() == [20.0, 80.0]
+
+
+def test_the_learning_rate_rises_then_falls_to_almost_nothing():
+    recipe = dataclasses.replace(RECIPE, epochs=10, learning_rate=2e-3)
+    schedule = recipe.optimizer(steps_per_epoch=20).learning_rate
+    optimizer = recipe.optimizer(20)
+    rates = [float(optimizer._learning_rate(step)) for step in (0, 5, 10, 60, 120, 199)]
+    assert float(schedule) == pytest.approx(1e-4)
+    assert rates[0] < rates[1] < rates[2] == pytest.approx(2e-3)
+    assert rates[2] > rates[3] > rates[4] > rates[5]
+    assert rates[5] < 1e-4
+
+
+def test_one_step_moves_every_weight():
+    import tensorflow as tf
+
+    recipe = dataclasses.replace(RECIPE, dropout=0.0, dense_width=8)
+    model = recipe.build_model()
+    optimizer = recipe.optimizer(1)
+    optimizer.build(model.trainable_variables)
+    examples = [recipe.prepare(_row(case_id=str(i), age_months=60.0 + 40 * i), 0, 1) for i in range(4)]
+    inputs = {name: np.stack([e[0][name] for e in examples]) for name in ("image", "sex")}
+    before = [v.numpy() for v in model.trainable_variables]
+    with tf.GradientTape() as tape:
+        losses = recipe.loss(np.stack([e[1] for e in examples]), model(inputs, training=True))
+        total = tf.reduce_mean(losses)
+    optimizer.apply(tape.gradient(total, model.trainable_variables), model.trainable_variables)
+    assert losses.shape == (4,)
+    assert all(
+        not np.array_equal(b, v.numpy()) for b, v in zip(before, model.trainable_variables, strict=True)
+    )
+
+
+def test_ages_told_do_not_depend_on_the_side_of_the_hand_or_the_batch(networks, recipes):
+    rng = np.random.default_rng(1)
+    images = [rng.integers(0, 256, SIZE).astype(np.uint8) for _ in range(35)]
+    rows = [_row(input=image, male=(None, True, False)[i % 3]) for i, image in enumerate(images)]
+    told = predict_ages(networks[0], recipes[0], rows)
+    mirrored = predict_ages(networks[0], recipes[0], [row | {"input": row["input"][:, ::-1]} for row in rows])
+    alone = predict_ages(networks[0], recipes[0], rows[33:34])
+    assert told.shape == (35,)
+    assert told == pytest.approx(mirrored, abs=1e-3)
+    assert told[33] == pytest.approx(alone[0], abs=1e-3)
+    assert predict_ages(networks[0], recipes[0], []).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"input": IMAGE[:-1]},
+        {"input": IMAGE.astype(np.float32)},
+        {"input": "7.png"},
+        {"age_months": None},
+    ],
+)
+def test_a_row_that_will_not_do_is_refused_by_name(wrong):
+    with pytest.raises(RecipeError, match="case 7"):
+        RECIPE.prepare(_row(**wrong), 0, 1)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"spread_months": 0.0}, {"sex_dropout": 1.0}, {"loss_delta": 0.0}, {"learning_rate": -1.0}]
+)
+def test_a_recipe_that_will_not_do_is_refused(wrong):
+    with pytest.raises(RecipeError, match="Received"):
+        RegressionRecipe(**wrong)
+
+
+def test_ages_that_do_not_differ_cannot_be_scaled_by():
+    with pytest.raises(RecipeError, match="different ages"):
+        RegressionRecipe().fitted([100.0, 100.0])
