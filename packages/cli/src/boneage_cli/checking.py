@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-import statistics
+import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from boneage_cli.labels import Label, scan_labels
 from boneage_cli.progress import Progress
 from boneage_cli.sources import Data, image_files, locate, name_faults, shown, thumbnail_ids
 from boneage_cli.survey import Outline, Picture
+from boneage_cli.tallies import age_histogram, counts, histogram, named, spread
 from boneage_segmentation.annotation import find_outlines
 
 __all__ = ["Findings", "check_data"]
@@ -24,10 +24,8 @@ NOTICE = "Not a medical device."
 _MANY = 0.2  # the share of a data set that nobody wants to lose without being told
 _MAX_STRETCH = 0.03  # how far an outline's aspect ratio may be from its radiograph's
 _LONG_SIDES = (256, 512, 1024, 2048)
-_YEARS_IN_BIN = 2
 _OLDEST_IF_YEARS = 20.0
 _ENOUGH_AGES = 20
-_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -57,10 +55,10 @@ class _Report:
     def tell(self, text: str, *, wrong: bool) -> None:
         (self.wrong if wrong else self.notes).append(text)
 
-    def tell_of(self, names: Sequence[str], total: int, text: str) -> None:
-        """Tells of cases; that is wrong where there are many among the total."""
+    def tell_of(self, what: str, names: Sequence[str], total: float) -> None:
+        """Tells of cases; that is wrong where they are many of the total."""
         if names:
-            self.tell(f"{len(names)} {text}: {_named(names)}", wrong=len(names) > _MANY * total)
+            self.tell(f"{what}: {len(names)} ({named(names)})", wrong=len(names) > _MANY * total)
 
 
 def check_data(data: Path, *, labels: Path | None, outlines: Path | None) -> Findings:
@@ -92,11 +90,6 @@ def check_data(data: Path, *, labels: Path | None, outlines: Path | None) -> Fin
     return _concluded(report, found)
 
 
-def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(shown(name) for name in names[:_NAMED]) + more
-
-
 def _check_pictures(report: _Report, found: Data, pictures: list[Picture]) -> None:
     good = [picture for picture in pictures if not picture.problem]
     bad = [picture for picture in pictures if picture.problem]
@@ -113,7 +106,7 @@ def _check_pictures(report: _Report, found: Data, pictures: list[Picture]) -> No
         "wrong_extension": [shown(p.path.name) for p in good if p.misnamed],
         "formats": dict(Counter(p.format for p in good)),
         "bits": {str(bits): count for bits, count in sorted(Counter(p.bits for p in good).items())},
-        "long_side": _histogram([max(p.size) for p in good], _LONG_SIDES),
+        "long_side": histogram([max(p.size) for p in good], _LONG_SIDES),
     }
     report.lines += _picture_lines(found, pictures, good, report.summary["images"])
     if not pictures:
@@ -123,11 +116,11 @@ def _check_pictures(report: _Report, found: Data, pictures: list[Picture]) -> No
     for fault in doubled:
         report.tell(fault, wrong=True)
     for names in same:
-        report.tell(f"the very same picture is there as {_named(names)}", wrong=True)
-    report.tell_of([p.path.name for p in good if p.doubt], len(good), "are blank or too small to be read")
-    report.tell_of(
-        [p.path.name for p in good if p.misnamed], len(good) * 10, "have another format's extension"
-    )
+        report.tell(f"the very same picture is there as {named(names)}", wrong=True)
+    doubtful = [picture.path.name for picture in good if picture.doubt]
+    report.tell_of("radiographs that are blank or too small to be read", doubtful, len(good))
+    misnamed = [picture.path.name for picture in good if picture.misnamed]
+    report.tell_of("files with another format's extension", misnamed, math.inf)
 
 
 def _picture_lines(
@@ -137,9 +130,9 @@ def _picture_lines(
     if good:
         heights, widths = ([picture.size[axis] for picture in good] for axis in (0, 1))
         lines += [
-            f"  height {_spread(heights)}, width {_spread(widths)} pixels",
-            f"  long side in pixels: {_counts(facts['long_side'])}",
-            f"  bits: {_counts(facts['bits'])}; formats: {_counts(facts['formats'])}",
+            f"  height {spread(heights)}, width {spread(widths)} pixels",
+            f"  long side in pixels: {counts(facts['long_side'])}",
+            f"  bits: {counts(facts['bits'])}; formats: {counts(facts['formats'])}",
         ]
     return lines
 
@@ -156,7 +149,7 @@ def _check_lost(report: _Report, found: Data, total: int) -> None:
     over = [path.name for path in survey.pictures_passed_over(found.images)]
     below = survey.pictures_in_subfolders(found.images, [found.outlines, found.masks])
     report.summary["passed_over"] = {"by_extension": [shown(name) for name in over], "in_folders": below}
-    report.tell_of(over, total, "are pictures, but are passed over for their extension")
+    report.tell_of("pictures that are passed over for their extension", over, total)
     if below:
         lost = ", ".join(f"{shown(name)} ({count})" for name, count in below.items())
         text = f"folders below {found.images} hold pictures that are passed over: {lost}"
@@ -199,24 +192,24 @@ def _check_labels(
         "without_age": no_age,
         "without_sex": no_sex,
         "sexes": {**sexes, "unknown": len(no_sex)},
-        "ages": _age_histogram(ages),
+        "ages": age_histogram(ages),
     }
     report.lines += [
         f"labels: {len(table)}, of them {len(used)} for radiographs that can be read",
-        f"  sex: {_counts({**sexes, 'unknown': len(no_sex)})}",
-        *([f"  age in months: {_spread(ages)}", f"  {_counts(_age_histogram(ages))}"] if ages else []),
+        f"  sex: {counts({**sexes, 'unknown': len(no_sex)})}",
+        *([f"  age in months: {spread(ages)}", f"  {counts(age_histogram(ages))}"] if ages else []),
     ]
     if sound and not used:
         report.tell(
-            f"not one label belongs to a radiograph: the table's ids are like {_named(list(table)[:2])}, "
-            f"the files' like {_named(list(sound)[:2])}",
+            f"not one label belongs to a radiograph: the table's ids are like {named(list(table)[:2])}, "
+            f"the files' like {named(list(sound)[:2])}",
             wrong=True,
         )
         return
-    report.tell_of(missing, len(table), "labels have no radiograph")
-    report.tell_of(unlabelled, len(sound), "radiographs have no label")
-    report.tell_of(no_age, len(used), "labels have no age")
-    report.tell_of(no_sex, len(used) * 10, "labels have no sex, so their ages are told less exactly")
+    report.tell_of("labels without a radiograph", missing, len(table))
+    report.tell_of("radiographs without a label", unlabelled, len(sound))
+    report.tell_of("labels without an age", no_age, len(used))
+    report.tell_of("labels without a sex, whose ages are told less exactly", no_sex, math.inf)
     if len(ages) >= _ENOUGH_AGES and max(ages) <= _OLDEST_IF_YEARS:
         report.tell(f"no age is above {max(ages):g}: these look like years, months are wanted", wrong=True)
 
@@ -250,9 +243,8 @@ def _check_outlines(
     if len(alone) == len(good):
         report.tell(f"not one outline in {found.outlines} belongs to a radiograph", wrong=True)
     else:
-        report.tell_of(alone, len(good), "outlines have no radiograph")
-    if bent:
-        report.tell(f"{len(bent)} outlines are not of their radiograph's shape: {_named(bent)}", wrong=True)
+        report.tell_of("outlines without a radiograph", alone, len(good))
+    report.tell_of("outlines that are not of their radiograph's shape", bent, 0)
 
 
 def _is_stretched(size: tuple[int, int], other: tuple[int, int]) -> bool:
@@ -273,17 +265,17 @@ def _check_split(report: _Report, labels: list[Label]) -> None:
     ages = [aged[case_id].age_months or 0.0 for case_id in train]
     folds = assign_folds(train, ages, [aged[case_id].male for case_id in train], k=wanted)
     sizes = Counter(folds.values())
-    counts = [sizes[fold] for fold in range(wanted)]
-    report.summary["split"] = {"train": len(train), "test": tested, "folds": counts}
+    per_fold = [sizes[fold] for fold in range(wanted)]
+    report.summary["split"] = {"train": len(train), "test": tested, "folds": per_fold}
     report.lines.append(
-        f"split: {len(train)} to train on, in folds of {', '.join(map(str, counts))}; {tested} to test on"
+        f"split: {len(train)} to train on, in folds of {', '.join(map(str, per_fold))}; {tested} to test on"
     )
 
 
 def _concluded(report: _Report, found: Data) -> Findings:
     wrong = bool(report.wrong)
     verdict = (
-        f"{len(report.wrong)} findings should be put right before a run."
+        "What is wrong above should be put right before a run."
         if wrong
         else "Nothing stands in the way of a run."
     )
@@ -302,25 +294,3 @@ def _concluded(report: _Report, found: Data) -> Findings:
         NOTICE,
     ]
     return Findings(summary, lines, wrong)
-
-
-def _spread(values: Sequence[float]) -> str:
-    return f"{min(values):g} to {max(values):g}, median {statistics.median(values):g}"
-
-
-def _counts(counts: dict[str, int]) -> str:
-    return ", ".join(f"{name}: {count}" for name, count in counts.items())
-
-
-def _histogram(values: Iterable[float], edges: Sequence[int]) -> dict[str, int]:
-    """Counts below the first edge, between neighbours, and from the last edge on."""
-    names = [f"below {edges[0]}", *(f"{a} to {b - 1}" for a, b in itertools.pairwise(edges))]
-    counts = dict.fromkeys([*names, f"from {edges[-1]}"], 0)
-    for value in values:
-        counts[list(counts)[sum(value >= edge for edge in edges)]] += 1
-    return counts
-
-
-def _age_histogram(ages: list[float]) -> dict[str, int]:
-    years = Counter(int(age // (12 * _YEARS_IN_BIN)) * _YEARS_IN_BIN for age in ages)
-    return {f"{year} to {year + _YEARS_IN_BIN} years": years[year] for year in sorted(years)}

@@ -29,6 +29,8 @@ def check_place(out: Path) -> None:
         CallError: If there are other pictures, labels or keypoints.
     """
     for name in _FOLDERS:
+        if (out / name).exists() and not (out / name).is_dir():
+            raise _refusal(out / name)
         for path in sorted((out / name).glob("*")):
             if not _ID.fullmatch(path.stem):
                 raise _refusal(path)
