@@ -276,6 +276,20 @@ def test_a_size_that_is_none_is_refused(size):
         geometry.letterbox(np.zeros((4, 4), np.uint8), size)
 
 
+@pytest.mark.parametrize("fill", [-1, 256, float("nan")])
+def test_a_fill_that_the_image_cannot_hold_is_refused(fill):
+    image = np.zeros((4, 4), np.uint8)
+    for function in (geometry.letterbox, lambda image, fill: geometry.rotate(image, 5, fill=fill)):
+        with pytest.raises(ParameterError, match="fill"):
+            function(image, fill=fill)
+
+
+@pytest.mark.parametrize("angle_deg", [float("nan"), float("inf")])
+def test_an_angle_that_is_none_is_refused(angle_deg):
+    with pytest.raises(ParameterError, match="angle_deg"):
+        geometry.rotate(np.zeros((4, 4), np.uint8), angle_deg)
+
+
 def test_a_long_side_of_nothing_is_refused():
     with pytest.raises(ParameterError, match="long_side"):
         geometry.fit_within(np.zeros((4, 4), np.uint8), 0)

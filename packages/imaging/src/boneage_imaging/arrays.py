@@ -13,6 +13,7 @@ __all__ = [
     "Mask",
     "Matrix",
     "Size",
+    "check_fill",
     "check_gray",
     "check_mask",
     "check_plane",
@@ -58,6 +59,12 @@ def check_mask(mask: object) -> None:
 def check_plane(array: object) -> None:
     """Raise ArrayError unless `array` is 2-D, not empty, uint8, uint16, bool, float32 or float64."""
     _check(array, _PLANE, "a 2-D, not empty array of uint8, uint16, bool, float32 or float64")
+
+
+def check_fill(fill: float, dtype: np.dtype[Any]) -> None:
+    """Raise ParameterError unless an array of this dtype can hold `fill`; a mask takes any value."""
+    if dtype.kind == "u" and not 0 <= fill <= np.iinfo(dtype).max:
+        raise ParameterError("fill", f"0 to {np.iinfo(dtype).max} for {dtype}", fill)
 
 
 def check_size(size: tuple[int, int], name: str = "size") -> None:

@@ -19,7 +19,7 @@ from boneage_imaging.affine import (
     similarity_matrix,
     source_steps,
 )
-from boneage_imaging.arrays import Array, Matrix, Size, check_plane, check_size
+from boneage_imaging.arrays import Array, Matrix, Size, check_fill, check_plane, check_size
 from boneage_imaging.errors import ParameterError
 
 __all__ = [
@@ -106,6 +106,7 @@ def letterbox(image: Array, size: Size = (256, 256), *, fill: float = 0) -> tupl
     """
     check_plane(image)
     check_size(size)
+    check_fill(fill, image.dtype)
     height, width = image.shape
     scale = min(size[0] / height, size[1] / width)
     inner = (min(size[0], max(1, round(height * scale))), min(size[1], max(1, round(width * scale))))
@@ -228,6 +229,8 @@ def rotate(image: Array, angle_deg: float, *, fill: float = 0, expand: bool = Tr
         [[2, 4], [1, 3]]
     """
     check_plane(image)
+    if not math.isfinite(angle_deg):
+        raise ParameterError("angle_deg", "a finite number of degrees", angle_deg)
     quarters = angle_deg / 90
     height, width = image.shape
     if quarters == round(quarters) and (expand or height == width or round(quarters) % 2 == 0):
@@ -258,6 +261,7 @@ def warp(image: Array, matrix: Matrix, size: Size, *, fill: float = 0) -> Array:
     """
     check_plane(image)
     check_size(size)
+    check_fill(fill, image.dtype)
     if max(*image.shape, *size) > _MAX_SIDE:
         raise ParameterError("size", f"at most {_MAX_SIDE} on a side, before and after", (image.shape, size))
     work, matrix = _reduce(_to_work(image), matrix)

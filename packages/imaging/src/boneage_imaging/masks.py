@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from boneage_imaging.arrays import Image, Mask, check_gray, check_mask
+from boneage_imaging.arrays import Image, Mask, check_fill, check_gray, check_mask
 from boneage_imaging.errors import ArrayError, ParameterError
 
 __all__ = ["apply_mask", "binarize", "fill_holes", "hand_component", "smooth"]
@@ -103,6 +103,7 @@ def apply_mask(image: Image, mask: Mask, *, fill: int = 0) -> Image:
     """
     check_gray(image)
     check_mask(mask)
+    check_fill(fill, image.dtype)
     if image.shape != mask.shape:
         raise ArrayError(f"a mask of the image's size {image.shape}", f"one of size {mask.shape}")
     return np.where(mask, image, image.dtype.type(fill))
