@@ -298,6 +298,7 @@ def _for_page(text: str, label: str) -> str:
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
     for color, css in _CSS.items():
         body = body.replace(color, css)
+    body = re.sub(r"font-family: [^;\"]*", "font-family: var(--font)", body)
     body = re.sub(r"font: ([0-9.]+px) [^;\"]*", r"font: \1 var(--font)", body)
     opening = re.match(r"<svg[^>]*viewBox=\"([^\"]*)\"[^>]*>", body)
     if opening is None:  # pragma: no cover

@@ -34,8 +34,8 @@ def score(pairs: Sequence[Pair], *, groups: bool = False) -> dict[str, Any]:
 
     Returns:
         count; mad, rmse and bias in months; the bootstrap 95 % intervals of mad and rmse; the shares that are
-        off by more than 12 and 24 months; and mean_absolute_deviation of the truth and of the answers. That is
-        another figure than mad: how far the values lie from their own mean. None where there are no pairs.
+        off by more than 12 and 24 months; and mean_absolute_deviation of the truth and of the answers, which
+        is another figure than mad: how far the values lie from their own mean. None where there are no pairs.
     """
     spread: dict[str, float | None] = {"truth": None, "answers": None}
     if not pairs:
