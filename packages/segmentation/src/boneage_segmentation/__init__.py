@@ -1,1 +1,65 @@
-"""Finds the hand in a radiograph: U-Net, training recipe, inference, metrics."""
+"""Finds the hand in a radiograph: U-Net, training recipe, inference, metrics.
+
+Every public name can be imported from here; it is loaded when it is first used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .annotation import draw_annotation, find_outlines, grow_markers, read_outline
+    from .errors import AnnotationError, ModelError, SegmentationError
+    from .exporting import export, initial_weights
+    from .inference import Segmenter, default_model
+    from .metrics import dice, jaccard
+    from .preprocessing import Preprocessing
+    from .training import SegmentationRecipe, choose_threshold, predict_probabilities
+    from .unet import build_unet
+    from .variation import Variation
+
+__all__ = [
+    "AnnotationError",
+    "ModelError",
+    "Preprocessing",
+    "SegmentationError",
+    "SegmentationRecipe",
+    "Segmenter",
+    "Variation",
+    "build_unet",
+    "choose_threshold",
+    "default_model",
+    "dice",
+    "draw_annotation",
+    "export",
+    "find_outlines",
+    "grow_markers",
+    "initial_weights",
+    "jaccard",
+    "predict_probabilities",
+    "read_outline",
+]
+
+_MODULES: dict[str, tuple[str, ...]] = {
+    "annotation": ("draw_annotation", "find_outlines", "grow_markers", "read_outline"),
+    "errors": ("AnnotationError", "ModelError", "SegmentationError"),
+    "exporting": ("export", "initial_weights"),
+    "inference": ("Segmenter", "default_model"),
+    "metrics": ("dice", "jaccard"),
+    "preprocessing": ("Preprocessing",),
+    "training": ("SegmentationRecipe", "choose_threshold", "predict_probabilities"),
+    "unet": ("build_unet",),
+    "variation": ("Variation",),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

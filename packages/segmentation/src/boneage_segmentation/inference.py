@@ -1,0 +1,114 @@
+"""From a radiograph to the hand's mask: ONNX Runtime and a model folder, no TensorFlow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boneage_imaging import Image, Mask, binarize, fill_holes, hand_component, smooth, unletterbox
+
+from .errors import ModelError, SegmentationError
+from .model_folder import GRAPH, METADATA, check_file, read_metadata
+from .preprocessing import Preprocessing
+
+__all__ = ["Segmenter", "default_model", "open_session", "run_graph"]
+
+
+class Segmenter:
+    """A model folder, ready to find hands. It needs no TensorFlow.
+
+    Attributes:
+        metadata: model.json's content.
+        threshold: From which probability on a pixel is hand.
+        preprocessing: What is done to a radiograph first.
+    """
+
+    def __init__(self, metadata: dict[str, Any], session: Any) -> None:
+        self.metadata = metadata
+        self.threshold = float(metadata["threshold"])
+        self.preprocessing = Preprocessing.from_json(metadata["preprocessing"])
+        self._session = session
+
+    @classmethod
+    def load(cls, folder: str | Path, threads: int = 0) -> Segmenter:
+        """Loads a model folder.
+
+        Args:
+            folder: Written by `export`.
+            threads: Threads of ONNX Runtime; 0 lets it choose.
+
+        Raises:
+            ModelError: No model folder, files that do not match their digests, or a graph that will not load.
+        """
+        folder = Path(folder)
+        metadata = read_metadata(folder)
+        graph = check_file(folder, metadata, GRAPH)
+        try:
+            return cls(metadata, open_session(graph, threads))
+        except (KeyError, TypeError, SegmentationError) as error:
+            raise ModelError(folder, f"{METADATA} lacks something: {error}") from error
+        except Exception as error:  # ONNX Runtime raises its own untyped errors
+            raise ModelError(folder, f"{GRAPH} cannot be loaded: {error}") from error
+
+    def probability(self, image: Image) -> NDArray[np.float32]:
+        """Tells for each pixel how probably it shows the hand.
+
+        Args:
+            image: 2-D uint8 or uint16, any size and polarity.
+
+        Returns:
+            float32 of the image's size, 0 to 1, smooth: brought back from the network's size.
+        """
+        values, box = self.preprocessing.apply(image)
+        return unletterbox(run_graph(self._session, values[None, ..., None])[0, ..., 0], box)
+
+    def mask(self, image: Image) -> Mask:
+        """Finds the hand: everything of hand, wrist and forearm in view.
+
+        Args:
+            image: 2-D uint8 or uint16, any size and polarity.
+
+        Returns:
+            2-D bool of the image's size: one region without holes, or all False where there is no hand.
+        """
+        found = hand_component(binarize(self.probability(image), self.threshold))
+        if not found.any():
+            return found
+        enlarged = max(image.shape) / max(self.preprocessing.size)
+        return smooth(fill_holes(found), max(0.0, enlarged - 1) / 2)
+
+
+def default_model() -> Path:
+    """Finds the model that comes with this package.
+
+    Raises:
+        ModelError: This copy of the package carries none.
+    """
+    folder = Path(__file__).parent / "weights"
+    if not (folder / METADATA).is_file():
+        raise ModelError(folder, "this copy of the package carries no model; give the folder of one")
+    return folder
+
+
+def open_session(path: Path, threads: int = 0) -> Any:
+    """Opens a graph on the CPU.
+
+    Args:
+        path: An ONNX file.
+        threads: 0 lets ONNX Runtime choose.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def run_graph(session: Any, images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Gives probabilities of the shape of the images, (batch, height, width, 1)."""
+    (probabilities,) = session.run(None, {session.get_inputs()[0].name: images})
+    return np.asarray(probabilities, np.float32)
