@@ -2,7 +2,9 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,11 +24,14 @@ from boneage_cli.labels import read_labels
 from boneage_cli.sources import list_cases, list_phantoms, locate
 from boneage_cli.stages import apply_ingest, setup_ingest
 from boneage_imaging.alignment import orientation
-from boneage_imaging.codec import decode, decode_mask, encode_png
+from boneage_imaging.codec import decode, encode_png
 from boneage_imaging.contrast import clahe
 from boneage_imaging.geometry import rotate
+from boneage_segmentation.model_folder import write_model_folder
+from boneage_segmentation.preprocessing import Preprocessing
 
 SIZE = (160, 128)
+NETWORK_SIZE = (96, 96)
 COUNT = 18  # more than are done in one process
 
 
@@ -384,96 +389,149 @@ def test_phantoms_that_cannot_be(count: int, seed: int, size: tuple[int, int], t
 
 
 @pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder whose graph takes what is light, after some smoothing, for the hand."""
+    from onnx import TensorProto, helper, save_model
+
+    shape = ["batch", *NETWORK_SIZE, 1]
+    graph = helper.make_graph(
+        [
+            helper.make_node("Transpose", ["image"], ["planes"], perm=[0, 3, 1, 2]),
+            helper.make_node("AveragePool", ["planes"], ["mean"], kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+            helper.make_node("Add", ["mean", "shift"], ["light"]),
+            helper.make_node("Mul", ["light", "steepness"], ["logit"]),
+            helper.make_node("Sigmoid", ["logit"], ["sigmoid"]),
+            helper.make_node("Transpose", ["sigmoid"], ["probability"], perm=[0, 2, 3, 1]),
+        ],
+        "light",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("probability", TensorProto.FLOAT, shape)],
+        [
+            helper.make_tensor("shift", TensorProto.FLOAT, [], [1.4]),
+            helper.make_tensor("steepness", TensorProto.FLOAT, [], [8.0]),
+        ],
+    )
+
+    def fill(folder: Path) -> dict[str, Any]:
+        opset = helper.make_opsetid("", 13)
+        save_model(helper.make_model(graph, opset_imports=[opset], ir_version=8), folder / "model.onnx")
+        preprocessing = Preprocessing(size=NETWORK_SIZE).to_json()
+        return {"kind": "segmentation", "preprocessing": preprocessing, "threshold": 0.5}
+
+    target = tmp_path_factory.mktemp("models") / "light"
+    write_model_folder(target, fill)
+    return target
+
+
+OF_HAND = {f"hand{index}": f"phantom-{index:05d}" for index in range(2, 6)}
+HANDS = (*OF_HAND, "deep")
+NO_HANDS = ("blank", "specks")
+
+
+@pytest.fixture(scope="module")
 def pictures(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Hands of two depths, what is no hand, and a file that cannot be read."""
     folder = tmp_path_factory.mktemp("pictures")
-    for index in range(4):
-        data = (phantoms / "images" / f"phantom-{index:05d}.png").read_bytes()
-        (folder / f"hand{index}.png").write_bytes(data)
-    deep = load(folder / "hand0.png").astype(np.uint16) * 257
+    for hand, case_id in OF_HAND.items():
+        shutil.copy(phantoms / "images" / f"{case_id}.png", folder / f"{hand}.png")
+    deep = load(folder / "hand2.png").astype(np.uint16) * 257
     (folder / "deep.png").write_bytes(encode_png(deep))
     (folder / "blank.png").write_bytes(encode_png(np.full((90, 120), 7, np.uint8)))
+    specks = np.random.default_rng(0).integers(0, 20, (90, 120), np.uint8)
+    specks[10:20, 15:25] = specks[60:72, 80:90] = 250
+    (folder / "specks.png").write_bytes(encode_png(specks))
     (folder / "broken.png").write_bytes(b"broken")
     return folder
 
 
-def segment(images: Path, out: Path, *, workers: int = 1) -> FolderResult:
-    return segment_folder(images, out, model=None, workers=workers, quiet=True)
+def segment(images: Path, out: Path, model: Path, *, workers: int = 1) -> FolderResult:
+    return segment_folder(images, out, model=model, workers=workers, quiet=True)
 
 
 @pytest.fixture(scope="module")
-def segmented(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, FolderResult]:
+def segmented(
+    pictures: Path, model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, FolderResult]:
     out = tmp_path_factory.mktemp("segmented") / "out"
-    return out, segment(pictures, out)
+    return out, segment(pictures, out, model)
 
 
 def test_masks_have_the_pictures_own_size_and_two_values(
     pictures: Path, segmented: tuple[Path, FolderResult]
 ):
     out, result = segmented
-    names = ["blank.png", "deep.png", *(f"hand{index}.png" for index in range(4))]
+    names = [f"{stem}.png" for stem in (*HANDS, *NO_HANDS)]
     assert result.done == len(names)
     assert [name for name, _ in result.failed] == ["broken.png"]
     expected = ["segment.csv", *(f"{kind}/{name}" for kind in ("masks", "masked") for name in names)]
     assert sorted(contents(out)) == sorted(expected)
     for name in names:
-        source, mask, masked = (
-            load(pictures / name),
-            load(out / "masks" / name),
-            load(out / "masked" / name),
-        )
+        source, mask, masked = (load(folder / name) for folder in (pictures, out / "masks", out / "masked"))
         assert mask.dtype == np.uint8
         assert set(np.unique(mask)) <= {0, 255}
         assert masked.dtype == source.dtype
         assert np.array_equal(masked, np.where(mask > 0, source, 0))
-    assert np.array_equal(load(out / "masks" / "deep.png"), load(out / "masks" / "hand0.png"))
+
+
+def test_hands_are_found_at_either_depth(phantoms: Path, segmented: tuple[Path, FolderResult]):
+    out, _ = segmented
+    for hand, case_id in OF_HAND.items():
+        mask = load(out / "masks" / f"{hand}.png") > 0
+        truth = load(phantoms / "outlines" / f"{case_id}.png") > 0
+        assert (mask & truth).sum() / (mask | truth).sum() > 0.8
+    deep, shallow = (load(out / "masks" / name) > 0 for name in ("deep.png", "hand2.png"))
+    assert (deep != shallow).mean() < 0.002
 
 
 def test_what_is_no_hand_gets_an_empty_mask_and_is_told_of(segmented: tuple[Path, FolderResult]):
     out, result = segmented
-    assert not load(out / "masks" / "blank.png").any()
     with (out / "segment.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["id", "status", "reason", "mask_share"]
     table = {row["id"]: row for row in rows}
-    assert sorted(table) == ["blank", "broken", "deep", *(f"hand{index}" for index in range(4))]
-    assert (table["blank"]["status"], float(table["blank"]["mask_share"])) == ("refused", 0.0)
+    assert sorted(table) == sorted([*HANDS, *NO_HANDS, "broken"])
+    for name in NO_HANDS:
+        assert not load(out / "masks" / f"{name}.png").any()
+        assert (table[name]["status"], float(table[name]["mask_share"])) == ("refused", 0.0)
     assert table["blank"]["reason"] == "the picture is blank"
+    assert table["specks"]["reason"] == "no hand was found"
     assert (table["broken"]["status"], table["broken"]["mask_share"]) == ("failed", "")
     assert table["broken"]["reason"]
-    for name in ("hand0", "deep"):
+    for name in HANDS:
         share = (load(out / "masks" / f"{name}.png") > 0).mean()
         assert float(table[name]["mask_share"]) == pytest.approx(share)
+        assert table[name]["status"] in ("ok", "warning")
     cases = {case["id"]: case for case in result.summary["cases"]}
     assert cases["blank"]["status"] == "refused"
     assert sum(result.summary["hands"].values()) == result.done
-    assert any("blank" in line and "the picture is blank" in line for line in result.lines)
+    assert result.summary["hands"]["refused"] == len(NO_HANDS)
+    assert any("specks" in line and "no hand was found" in line for line in result.lines)
 
 
-def test_segmenting_does_not_depend_on_the_workers(phantoms: Path, tmp_path: Path):
+def test_segmenting_does_not_depend_on_the_workers(phantoms: Path, model: Path, tmp_path: Path):
     for workers in (1, 2):
-        segment(phantoms / "images", tmp_path / str(workers), workers=workers)
+        segment(phantoms / "images", tmp_path / str(workers), model, workers=workers)
     assert contents(tmp_path / "1") == contents(tmp_path / "2")
 
 
 def test_aligning_by_the_model_is_aligning_by_its_masks(
-    pictures: Path, segmented: tuple[Path, FolderResult], tmp_path: Path
+    pictures: Path, model: Path, segmented: tuple[Path, FolderResult], tmp_path: Path
 ):
-    out, result = segmented
-    default = align_folder(pictures, tmp_path / "model", masks=None, model=None, workers=1, quiet=True)
-    by_masks = align(pictures, tmp_path / "masks", out / "masks")
-    assert contents(tmp_path / "model") == contents(tmp_path / "masks")
-    assert default.done == by_masks.done == result.summary["hands"]["ok"] + result.summary["hands"]["warning"]
-    assert dict(default.failed)["blank.png"] == "the picture is blank"
-
-
-def test_a_folder_without_a_model_is_refused(pictures: Path, tmp_path: Path):
-    with pytest.raises(CallError, match="no model"):
-        segment_folder(pictures, tmp_path / "out", model=tmp_path, workers=1, quiet=True)
-    assert not (tmp_path / "out").exists()
-
-
-def test_masks_are_read_as_masks(segmented: tuple[Path, FolderResult]):
     out, _ = segmented
-    for path in (out / "masks").iterdir():
-        assert decode_mask(path.read_bytes()).mean() == pytest.approx((load(path) > 0).mean())
+    by_model = align_folder(pictures, tmp_path / "model", masks=None, model=model, workers=1, quiet=True)
+    by_masks = align(pictures, tmp_path / "masks", out / "masks")
+    assert sorted(contents(tmp_path / "model")) == sorted(f"{name}.png" for name in HANDS)
+    assert contents(tmp_path / "model") == contents(tmp_path / "masks")
+    assert by_model.summary["angle_deg"] == by_masks.summary["angle_deg"]
+    assert dict(by_model.failed)["blank.png"] == "the picture is blank"
+    assert dict(by_model.failed)["specks.png"] == "no hand was found"
+
+
+def test_a_folder_without_a_sound_model_is_refused(pictures: Path, model: Path, tmp_path: Path):
+    with pytest.raises(CallError, match="no model"):
+        segment(pictures, tmp_path / "out", tmp_path)
+    damaged = Path(shutil.copytree(model, tmp_path / "damaged"))
+    (damaged / "model.onnx").write_bytes(b"")
+    with pytest.raises(ValueError, match="digest"):
+        segment(pictures, tmp_path / "out", damaged)
+    assert not (tmp_path / "out").exists()
