@@ -42,7 +42,7 @@ LEADERS = (
     Anchor(
         "RSNA challenge 2017, the winner",
         6.8,
-        "its 1,425 validation radiographs",
+        "1,425 validation radiographs of the challenge",
         "one reading each",
     ),
     Anchor(

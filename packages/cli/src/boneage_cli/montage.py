@@ -16,9 +16,8 @@ from boneage_imaging.geometry import fit_within
 from boneage_imaging.masks import binarize
 
 if TYPE_CHECKING:
-    from boneage_segmentation.inference import Segmenter
-
     from boneage_cli.config import Prepare
+    from boneage_segmentation.inference import Segmenter
 
 __all__ = ["Picture", "network_input", "overlay", "steps"]
 
@@ -55,7 +54,7 @@ def steps(case: dict[str, Any], settings: Prepare, segmenter: Segmenter | None) 
     masked = prepare_image(image, mask, replace(whole, mask=True)).image
     pictures = [_gray("as taken", to_uint8(image)), _gray(_named("CLAHE", settings.clahe), equal)]
     if segmenter is not None:
-        raw = binarize(segmenter.probability(image), segmenter.metadata["threshold"])
+        raw = binarize(segmenter.probability(image), segmenter.threshold)
         pictures.append(_mask("mask of the network", raw))
     pictures += [
         _mask("mask given" if segmenter is None else "cleaned mask", mask),

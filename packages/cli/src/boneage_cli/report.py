@@ -24,15 +24,15 @@ from boneage_cli.outcomes import (
 from boneage_cli.provenance import describe_run, set_aside
 
 if TYPE_CHECKING:
-    from boneage_segmentation.inference import Segmenter
-
     from boneage_cli.pipeline import Run
+    from boneage_segmentation.inference import Segmenter
 
 __all__ = ["write"]
 
-_SHOWN_WORST = 8
+_SHOWN_WORST = 9
 _SHOWN_MASKS = 6
 _SHOWN_SET_ASIDE = 50
+_MEASURES = {"mad": "MAD (months)", "jaccard": "Jaccard index"}
 _NONE, _MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 Facts = dict[str, Any]
 
@@ -234,17 +234,13 @@ def _curves(run: Run) -> list[tuple[str, str]]:
             continue
         histories = _histories(json.loads(path.read_bytes()))
         names = sorted({name for history in histories for entry in history for name in entry})
-        measures = [("loss", ["loss", "val_loss"])]
-        measures += [(name[4:], [name]) for name in names if name.startswith("val_") and name != "val_loss"][
-            :1
-        ]
-        for measure, lines in measures:
+        others = [name for name in names if name.startswith("val_") and name != "val_loss"]
+        for measure, lines in (("loss", ["loss", "val_loss"]), *((name[4:], [name]) for name in others[:1])):
             shown = {name: histories for name in lines if name in names}
             if shown:
-                drawn = plots.curves(
-                    shown, label=f"{measure} of the {title} network by epoch", ylabel=measure
-                )
-                found.append((f"{title}: {measure}", drawn))
+                name = _MEASURES.get(measure, measure)
+                drawn = plots.curves(shown, label=f"{title}: {name} by epoch", ylabel=name)
+                found.append((f"{title}: {name}", drawn))
     return found
 
 
