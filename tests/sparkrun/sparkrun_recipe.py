@@ -82,20 +82,25 @@ class UnevenFeed:
 
 
 def train_together(argument):
-    """Trains as one of several workers of a TensorFlow cluster, each with a part of its own."""
+    """Trains recipes as one of several workers of a TensorFlow cluster, each with rows of its own."""
     cluster = {"worker": [f"127.0.0.1:{port}" for port in argument["ports"]]}
-    os.environ["TF_CONFIG"] = json.dumps(
-        {"cluster": cluster, "task": {"type": "worker", "index": argument["index"]}}
-    )
+    task = {"type": "worker", "index": argument["index"]}
+    os.environ["TF_CONFIG"] = json.dumps({"cluster": cluster, "task": task})
     import tensorflow as tf
 
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    rows = make_rows(argument["rows"], start=100 * argument["index"])
+    return {
+        recipe["kind"]: train_part(SumRecipe(**recipe), rows, argument["steps"], strategy)
+        for recipe in argument["recipes"]
+    }
+
+
+def train_part(recipe, rows, steps, strategy):
     from boneage_sparkrun import fit
 
-    strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    recipe = SumRecipe(**argument["recipe"])
-    rows = make_rows(argument["rows"], start=100 * argument["index"])
-    feed = UnevenFeed(rows, recipe.batch_size, argument["steps"])
     events = []
+    feed = UnevenFeed(rows, recipe.batch_size, steps)
     result = fit(recipe, feed, validation=make_rows(10, 1000), strategy=strategy, progress=events.append)
     return {
         "weights": [weight.tolist() for weight in result.model.get_weights()],

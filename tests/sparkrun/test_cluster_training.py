@@ -21,19 +21,22 @@ def free_ports(count):
 @pytest.mark.usefixtures("strategy")
 def test_two_uneven_workers_learn_each_row_once_and_agree():
     settings = {"epochs": 2, "batch_size": 4, "noisy": False, "averaging": 0.5}
+    recipes = [{**settings, "kind": kind} for kind in ("dense", "rich")]
     ports, counts = free_ports(2), (11, 3)
     arguments = [
-        {"ports": ports, "index": index, "rows": rows, "steps": 3, "recipe": settings}
+        {"ports": ports, "index": index, "rows": rows, "steps": 3, "recipes": recipes}
         for index, rows in enumerate(counts)
     ]
     first, second = LocalEngine(2).run("sparkrun_recipe:train_together", arguments)
+    # Bit for bit, the moving statistics of "rich" among them.
     assert first == second
-    assert first["steps"] == [3, 3]
+    assert first["dense"]["steps"] == [3, 3]
     parts = [make_rows(count, start=100 * index) for index, count in enumerate(counts)]
     together = [parts[0][:4] + parts[1], parts[0][4:8], parts[0][8:]]
     alone = fit(SumRecipe(**{**settings, "batch_size": 7}), Steps(together), validation=make_rows(10, 1000))
-    assert first["losses"] == pytest.approx([entry["loss"] for entry in alone.history], abs=1e-6)
-    for one, other in zip(first["weights"], alone.model.get_weights(), strict=True):
+    losses = [entry["loss"] for entry in alone.history]
+    assert first["dense"]["losses"] == pytest.approx(losses, abs=1e-6)
+    for one, other in zip(first["dense"]["weights"], alone.model.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 

@@ -38,4 +38,4 @@ def find_function(name: str) -> Callable[..., Any]:
     function = getattr(module, attribute, None)
     if not callable(function):
         raise EngineError(f"module {module_name!r} has no function {attribute!r}")
-    return function  # type: ignore[no-any-return]
+    return function

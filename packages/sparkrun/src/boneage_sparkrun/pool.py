@@ -58,11 +58,16 @@ def run_tasks(
     pool: list[_Worker] = []
     try:
         return _run_in_pool(pool, function, arguments, min(workers, len(arguments)), environment, report)
+    except BaseException:
+        for worker in pool:
+            # Not SIGTERM, which TensorFlow may catch. Files are whole or not there at all, so this is safe.
+            worker.process.kill()
+        raise
     finally:
         for worker in pool:
-            worker.process.terminate()
+            worker.pipe.close()  # The end of the pipe is the end of the work.
         for worker in pool:
-            worker.close()
+            worker.end()
 
 
 def _ignore(_done: int, _total: int) -> None:
@@ -163,8 +168,7 @@ class _Worker:
             "too little memory is a common cause: fewer workers may help"
         )
 
-    def close(self) -> None:
-        self.pipe.close()
+    def end(self) -> None:
         try:
             self.process.wait(_PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
