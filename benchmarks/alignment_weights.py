@@ -4,8 +4,8 @@ Usage: python benchmarks/alignment_weights.py DATA
 
 DATA as for `alignment.py`. Copies of the outlines with even sha256(id) are turned, mirrored, cut through the
 forearm, robbed of fingertips, frayed, or closed to mittens. Ridge regression (balance) and logistic
-regression (ends) on these give the weights, which are printed for a person to paste. Fixed seed: same data,
-same weights.
+regression (evidence) on these give the weights, which are printed for a person to paste. The seed is fixed:
+same data, same weights.
 """
 
 import argparse
@@ -86,25 +86,24 @@ def damage(outline, kind, rng):
 
 
 def samples(outlines, rng):
-    """Kind of damage, measured shape and true angle of each copy; masks beyond measure are left out."""
+    """Measured shape and true angle of each copy; masks beyond measure are left out."""
     for outline in outlines:
         for copy in range(COPIES):
             kind = DAMAGES[copy % len(DAMAGES)]
             mask, truth = damage(outline, kind, rng)
             try:
-                yield kind, alignment._measure(mask), truth
+                yield alignment._measure(mask), truth
             except AlignmentError:
                 continue
 
 
 def fit_balance(shapes, rng):
-    """Ridge regression from the rows' moments to the degrees still missing; closed hands stay out."""
+    """Ridge regression from the rows' moments to the degrees that are still missing."""
     moments, missing = [], []
-    for kind, shape, truth in shapes:
-        if kind != "close":
-            for off in rng.normal(0, JITTER_DEG, 4):
-                moments.append(alignment._moments(shape, truth - off)[1:-1])
-                missing.append(off)
+    for shape, truth in shapes:
+        for off in rng.normal(0, JITTER_DEG, 4):
+            moments.append(alignment._moments(shape, truth - off)[1:-1])
+            missing.append(off)
     features, targets = np.array(moments), np.array(missing)
     size = np.sqrt((features**2).mean(axis=0))
     scaled = features / size
@@ -114,12 +113,16 @@ def fit_balance(shapes, rng):
     return np.concatenate([[0.0], weights / size, [0.0]])
 
 
-def fit_ends(shapes):
-    """Logistic regression without intercept on the difference between the right end and the wrong one."""
+def fit_evidence(shapes):
+    """Logistic regression without intercept: the right balance against each of the wrong ones."""
     rows = []
-    for _, shape, truth in shapes:
-        right, wrong = (alignment._balanced(shape, truth + turn) for turn in (0, 180))
-        rows.append(alignment._end_features(shape, right) - alignment._end_features(shape, wrong))
+    for shape, truth in shapes:
+        right = alignment._balanced(shape, truth)
+        try:
+            others = [angle for angle in alignment._balances(shape) if alignment._apart(angle, right) > 15]
+        except AlignmentError:
+            continue
+        rows += [alignment._evidence(shape, right) - alignment._evidence(shape, other) for other in others]
     features = np.array(rows)
     size = np.sqrt((features**2).mean(axis=0))
     scaled = features / size
@@ -127,10 +130,8 @@ def fit_ends(shapes):
     for _ in range(50):
         chance = 1 / (1 + np.exp(-scaled @ weights))
         slope = scaled.T @ (1 - chance) / len(scaled) - RIDGE * weights
-        bend = (scaled * (chance * (1 - chance))[:, None]).T @ scaled / len(scaled) + RIDGE * np.eye(
-            len(weights)
-        )
-        weights = weights + np.linalg.solve(bend, slope)
+        bend = (scaled * (chance * (1 - chance))[:, None]).T @ scaled / len(scaled)
+        weights = weights + np.linalg.solve(bend + RIDGE * np.eye(len(weights)), slope)
     return weights / size
 
 
@@ -163,9 +164,9 @@ def main() -> int:
     outlines = benchmark.read_outlines(parser.parse_args().data)
     shapes = list(samples([outline for outline in outlines if outline.is_fitted], rng))
     alignment._BALANCE_WEIGHTS = fit_balance(shapes, rng)
-    alignment._END_WEIGHTS = fit_ends(shapes)
+    alignment._EVIDENCE_WEIGHTS = fit_evidence(shapes)
     print("_BALANCE_WEIGHTS", alignment._BALANCE_WEIGHTS.round(1).tolist())
-    print("_END_WEIGHTS", alignment._END_WEIGHTS.round(2).tolist())
+    print("_EVIDENCE_WEIGHTS", alignment._EVIDENCE_WEIGHTS.round(2).tolist())
     report([outline for outline in outlines if not outline.is_fitted], rng)
     return 0
 
