@@ -101,8 +101,10 @@ def _write_graph(model: keras.Model, path: Path) -> None:
     import keras
 
     probability = keras.layers.Activation("sigmoid", name="probability")(model.output)
+    network = keras.Model(model.input, probability)
+    network(np.zeros((1, *model.input.shape[1:]), np.float32))  # Keras exports only what was called once
     with contextlib.redirect_stdout(io.StringIO()):  # Keras prints where it saved
-        keras.Model(model.input, probability).export(path, format="onnx", verbose=False)
+        network.export(path, format="onnx", verbose=False)
 
 
 def _check_graph(model: keras.Model, size: tuple[int, int], path: Path, folder: Path) -> None:

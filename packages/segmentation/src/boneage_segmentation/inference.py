@@ -74,6 +74,8 @@ class Segmenter:
         Returns:
             2-D bool of the image's size: one region without holes, or all False where there is no hand.
         """
+        if image.size and image.min() == image.max():
+            return np.zeros(image.shape, bool)  # a blank picture has no contrast to be stretched
         found = hand_component(binarize(self.probability(image), self.threshold))
         if not found.any():
             return found
