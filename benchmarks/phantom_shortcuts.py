@@ -88,27 +88,20 @@ def ridge(train: tuple[Floats, Floats], test: tuple[Floats, Floats]) -> float:
 
 
 def train_cnn(train: list[Case], test: list[Case], epochs: int) -> float:
-    """The MAD of the report's CNN after the last epoch."""
+    """The MAD of the report's CNN after the last epoch: the product's recipe, without augmentation."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
 
-    from boneage_regression.cnn import build_cnn
+    from boneage_regression.training import RegressionRecipe
 
     keras.utils.set_random_seed(0)
     ages = np.array([case.age_months for case in train], np.float32)
-    model = build_cnn(architecture="report", size=HAND_SIZE, seed=0)
-    model.compile(optimizer=keras.optimizers.Adam(1e-3), loss="mse")
-    model.fit(
-        inputs(train),
-        (ages - ages.mean()) / ages.std(),
-        batch_size=32,
-        epochs=epochs,
-        verbose=2,
-        callbacks=[
-            keras.callbacks.LearningRateScheduler(lambda epoch: 1e-3 if epoch < epochs * 0.7 else 2e-4)
-        ],
-    )
-    predicted = model.predict(inputs(test), verbose=0)[:, 0] * ages.std() + ages.mean()
+    recipe = RegressionRecipe(epochs=epochs, dropout=0.0).fitted(ages, size=HAND_SIZE)
+    model = recipe.build_model()
+    model.compile(optimizer=recipe.optimizer(-(-len(train) // recipe.batch_size)), loss=recipe.loss)
+    target = (ages - recipe.mean_months) / recipe.spread_months
+    model.fit(inputs(train), target, batch_size=recipe.batch_size, epochs=epochs, verbose=2)
+    predicted = model.predict(inputs(test), verbose=0)[:, 0] * recipe.spread_months + recipe.mean_months
     return float(np.abs(predicted - [case.age_months for case in test]).mean())
 
 

@@ -24,7 +24,7 @@ class Scene:
         shift_y: where the hand lies between the topmost (0) and the lowest (1) place at which it fits.
         shift_x: the same from left to right. Values beyond 0..1 cut the hand off.
         spread: finger spread, 1 = as people hold it.
-        bend_deg: wrist bend, positive = the forearm comes from the little finger's side.
+        bend_deg: wrist bend, positive = the forearm comes from the thumb's side.
         thumb_deg: how far the thumb is held out beyond the usual.
         plumpness: width of the soft tissue, 1 = usual.
         variation: how far the hand differs from the textbook's, 0 = not at all.

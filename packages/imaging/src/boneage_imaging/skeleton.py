@@ -1,8 +1,8 @@
 """The bones and the skin of a drawn hand: a left hand seen from its back, fingers up, thumb to the right.
 
-Points are (y, x) in *hand units*: the wrist is at (0, 0), the knuckle of the middle finger at (-1, 0). Neither
-the joints nor the skin depend on age, so that the hand's size and outline tell nothing about it; the bones
-inside do.
+Points are (y, x) in *hand units*: the wrist is at (0, 0), the knuckle of the middle finger at (-1, 0).
+Neither the joints nor the skin depend on age, so that the hand's size and outline tell nothing about it; the
+bones inside do.
 """
 
 from __future__ import annotations
