@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import io
 from collections.abc import Sequence
-from contextlib import redirect_stdout
-from importlib.metadata import version
+from contextlib import redirect_stdout, suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +63,7 @@ def export(
         return {
             "architecture": recipes[0].architecture,
             "input_size": list(recipes[0].size),
-            "mirror_averaging": True,
+            "mirror_averaging": all(r.augmentation.mirror for r in recipes),
             "networks": len(models),
             "output": "months",
             "target_scaling": [
@@ -76,9 +76,7 @@ def export(
             "reference_standard": REFERENCE_STANDARD,
             "licence": licence or _NO_LICENCE,
             "notice": "Not a medical device.",
-            "versions": {
-                name: version(name) for name in ("boneage-regression", "keras", "tensorflow", "onnx")
-            },
+            "versions": _versions("boneage-regression", "keras", "tensorflow", "onnx"),
         }
 
     write_model_folder(target, fill)
@@ -124,6 +122,15 @@ def _one_each(
             f"sizes {sorted({r.size for r in recipes})}"
         )
     return recipes
+
+
+def _versions(*names: str) -> dict[str, str]:
+    """Of the packages that are installed: not every backend has TensorFlow."""
+    found = {}
+    for name in names:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _write_graph(models: Sequence[Any], recipes: Sequence[RegressionRecipe], path: Path) -> None:

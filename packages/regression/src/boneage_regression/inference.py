@@ -74,7 +74,9 @@ class Regressor:
             raise ModelError(folder, f"{GRAPH} cannot be loaded: {error}") from error
 
     def predict(self, image: NDArray[np.uint8], sex: str | None) -> Prediction:
-        """Tell the age of one prepared hand: the mean over the image and its mirror image.
+        """Tell the age of one prepared hand.
+
+        A model trained on mirrored images too tells the mean over the image and its mirror image.
 
         Args:
             image: uint8, of the model's input size, prepared as ``metadata["preprocessing"]`` says.
@@ -89,9 +91,10 @@ class Regressor:
             raise RegressionError(f"image must be uint8 of shape {self.size}. Received: {received}")
         if sex not in _SEX_INPUT:
             raise RegressionError(f"sex must be 'F', 'M' or None. Received: {sex!r}")
-        both = np.stack([image, image[:, ::-1]])[..., None].astype(np.float32)
-        sexes = np.full((2, 1), _SEX_INPUT[sex], np.float32)
-        told = float(np.mean(run_graph(self._session, both, sexes)))
+        views = [image, image[:, ::-1]] if self.metadata["mirror_averaging"] else [image]
+        sexes = np.full((len(views), 1), _SEX_INPUT[sex], np.float32)
+        images = np.stack(views)[..., None].astype(np.float32)
+        told = float(np.mean(run_graph(self._session, images, sexes)))
         age_months = min(max(told, 0.0), MAX_AGE_MONTHS)
         lower, upper = self._calibration.interval(age_months, sex_known=sex is not None)
         if sex is None:

@@ -193,7 +193,9 @@ def encode_sex(male: bool | None) -> float:
 
 
 def predict_ages(model: Any, recipe: RegressionRecipe, rows: Sequence[Row]) -> NDArray[np.float64]:
-    """Ages told by a Keras model, each the mean over the image and its mirror image, as `inference` does it.
+    """Ages told by a Keras model, just as `inference` tells them.
+
+    A network that was trained on mirrored images too tells the mean over the image and its mirror image.
 
     Args:
         model: Trained with the recipe.
@@ -213,10 +215,9 @@ def predict_ages(model: Any, recipe: RegressionRecipe, rows: Sequence[Row]) -> N
 def _predict_batch(model: Any, recipe: RegressionRecipe, rows: Sequence[Row]) -> NDArray[np.float64]:
     images = np.stack([_read_image(row, recipe.size) for row in rows])[..., None].astype(np.float32)
     sexes = np.array([[encode_sex(row["male"])] for row in rows], np.float32)
-    both = [
-        np.asarray(model({"image": x, "sex": sexes}, training=False)) for x in (images, images[:, :, ::-1])
-    ]
-    standardised = np.mean(both, axis=0, dtype=np.float64).reshape(-1)
+    views = [images, images[:, :, ::-1]] if recipe.augmentation.mirror else [images]
+    told = [np.asarray(model({"image": view, "sex": sexes}, training=False)) for view in views]
+    standardised = np.mean(told, axis=0, dtype=np.float64).reshape(-1)
     return recipe.mean_months + recipe.spread_months * standardised
 
 
