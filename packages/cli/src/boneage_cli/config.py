@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
-from boneage_regression.training import RegressionRecipe
-from boneage_segmentation.training import SegmentationRecipe
-
 from boneage_cli.errors import ConfigError
 from boneage_cli.presets import PRESETS
+from boneage_regression.training import RegressionRecipe
+from boneage_segmentation.training import SegmentationRecipe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

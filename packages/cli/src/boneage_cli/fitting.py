@@ -23,7 +23,7 @@ _OUT_OF_FOLD = ("id", "fold", "age_months", "age_months_without_sex")
 def train_segmentation(run: Run) -> dict[str, Any]:
     """Trains the network that finds the hand, on the outlines of the training part.
 
-    Where there is no outline in the training part, or a model is given, that model (the shipped one) is taken.
+    Where a model is given it is taken as it is; where there is no outline to train on, the shipped one.
     """
     folder = run.workspace.stage("train-segmentation")
     outlined = sum(
@@ -36,17 +36,18 @@ def train_segmentation(run: Run) -> dict[str, Any]:
         run.progress.note(f"the hand is found by the model in {given}")
         return {"trained": False, "outlines": 0}
     recipe = run.config.segmentation
+    log = folder / "training.jsonl"
     argument = {
         "shards": run.workspace.shard_table(("ingest", "split")),
         "recipe": to_dict(recipe) | {"seed": run.config.seed},
         "inner_share": run.config.split.inner_share,
         "init": (run.init or {}).get("train-segmentation"),
-        "log": str(folder / "training.jsonl"),
+        "log": str(log),
         "checkpoints": str(run.scratch / "segmentation"),
         "folder": str(folder / "model"),
         "threads": run.workers,
     }
-    with run.progress.following([Path(argument["log"])], recipe.epochs):
+    with run.progress.following([log], recipe.epochs):
         (result,) = run.engine.run("boneage_cli.training_tasks:fit_segmentation", [argument])
     _write_json(folder / "history.json", result.pop("history"))
     return {"trained": True, "outlines": outlined, **result}
@@ -66,6 +67,7 @@ def train_regression(run: Run) -> dict[str, Any]:
         raise DataError(
             f"received {labelled} labelled radiographs to train on; {2 * folds} at least would do"
         )
+    logs = [folder / f"training-{fold}.jsonl" for fold in range(folds)]
     arguments = [
         {
             "shards": tables,
@@ -73,14 +75,14 @@ def train_regression(run: Run) -> dict[str, Any]:
             "inner_share": run.config.split.inner_share,
             "fold": fold,
             "init": (run.init or {}).get("train-regression"),
-            "log": str(folder / f"training-{fold}.jsonl"),
+            "log": str(log),
             "checkpoints": str(run.scratch / f"fold-{fold}"),
             "weights": str(folder / f"fold-{fold}.weights.h5"),
             "threads": max(1, run.workers // folds),
         }
-        for fold in range(folds)
+        for fold, log in enumerate(logs)
     ]
-    with run.progress.following([Path(a["log"]) for a in arguments], recipe.epochs * folds):
+    with run.progress.following(logs, recipe.epochs * folds):
         fitted = run.engine.run("boneage_cli.training_tasks:fit_fold", arguments)
     return _join(run, folder, fitted)
 
@@ -107,6 +109,7 @@ def _join(run: Run, folder: Path, fitted: list[dict[str, Any]]) -> dict[str, Any
         },
         "summary": {"cases": len(rows), "folds": len(fitted), "seed": run.config.seed},
         "folder": str(folder / "model"),
+        "threads": run.workers,
     }
     (summary,) = run.engine.run("boneage_cli.training_tasks:join_folds", [argument])
     replace_folder(segmentation, folder / "model" / "segmentation")

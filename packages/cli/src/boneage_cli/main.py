@@ -328,6 +328,8 @@ def _show(summary: dict[str, Any], lines: list[str], as_json: bool) -> None:
 
 def main() -> None:
     """Runs the command; turns errors into exit codes: 0 done, 1 failed, 2 called wrongly."""
+    # TensorFlow's own log, in the processes that train; ours says what matters.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         app(standalone_mode=True)
     except CallError as error:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from boneage_regression.folds import inner_part
 
 from boneage_cli.config import replaced, to_dict
+from boneage_cli.quiet import start_tensorflow, stderr_into
 from boneage_cli.workspace import merged
 from boneage_imaging.codec import decode, decode_mask
+from boneage_regression.folds import inner_part
 
 __all__ = ["fit_fold", "fit_segmentation", "join_folds"]
 
@@ -21,13 +22,15 @@ Row = dict[str, Any]
 
 def fit_segmentation(argument: dict[str, Any]) -> dict[str, Any]:
     """Trains the segmentation; epoch and threshold are chosen on the inner part."""
+    libraries = Path(argument["log"]).with_suffix(".libraries.log")
+    start_tensorflow(libraries, argument["threads"])
     from boneage_segmentation.training import (
         SegmentationRecipe,
         choose_threshold,
         export,
+        initial_weights,
         predict_probabilities,
     )
-
     from boneage_sparkrun.training import fit
 
     recipe = replaced(SegmentationRecipe(), argument["recipe"], where="segmentation")
@@ -48,15 +51,16 @@ def fit_segmentation(argument: dict[str, Any]) -> dict[str, Any]:
         "threshold": threshold,
         "train_seconds": round(result.seconds, 1),
     }
-    export(result.model, recipe, argument["folder"], threshold=threshold, summary=summary)
+    with stderr_into(libraries):
+        export(result.model, recipe, argument["folder"], threshold=threshold, summary=summary)
     return summary | {"history": result.history}
 
 
 def fit_fold(argument: dict[str, Any]) -> dict[str, Any]:
     """Trains the network of one fold on the other folds, and asks it for the fold it has not seen."""
+    start_tensorflow(Path(argument["log"]).with_suffix(".libraries.log"), argument["threads"])
     from boneage_regression.exporting import initial_weights
     from boneage_regression.training import RegressionRecipe, predict_ages
-
     from boneage_sparkrun.training import fit
 
     rows = [
@@ -97,6 +101,8 @@ def fit_fold(argument: dict[str, Any]) -> dict[str, Any]:
 
 def join_folds(argument: dict[str, Any]) -> dict[str, Any]:
     """Exports the folds' networks as one model that answers their mean, with calibrated intervals."""
+    libraries = Path(argument["folder"]).with_name("export.libraries.log")
+    start_tensorflow(libraries, argument["threads"])
     from boneage_regression.calibration import calibrate
     from boneage_regression.training import RegressionRecipe, export
 
@@ -112,14 +118,15 @@ def join_folds(argument: dict[str, Any]) -> dict[str, Any]:
         np.array([row["age_months"] for row in out_of_fold]),
         np.array([row["age_months_without_sex"] for row in out_of_fold]),
     )
-    export(
-        models,
-        recipes,
-        argument["folder"],
-        preprocessing=argument["preprocessing"],
-        calibration=calibration,
-        summary=argument["summary"],
-    )
+    with stderr_into(libraries):
+        export(
+            models,
+            recipes,
+            argument["folder"],
+            preprocessing=argument["preprocessing"],
+            calibration=calibration,
+            summary=argument["summary"],
+        )
     return {"networks": len(models)}
 
 
@@ -143,7 +150,6 @@ def _fit_settings(recipe: Any, train: list[Row], argument: dict[str, Any]) -> di
         "feed": ListFeed(train, recipe.batch_size, recipe.seed),
         "checkpoints": Checkpoints(argument["checkpoints"]),
         "progress": _EpochLog(Path(argument["log"])),
-        "threads": argument["threads"],
     }
 
 
