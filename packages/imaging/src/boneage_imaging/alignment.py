@@ -43,7 +43,7 @@ _Vector: TypeAlias = npt.NDArray[np.float64]
 
 __all__ = ["Pose", "align", "alignment_matrix", "orientation"]
 
-_WORK_SIDE = 160  # pixels along the longer side of the mask's box: finer changes nothing, and takes longer
+_WORK_SIDE = 160  # pixels along the longer side of the mask's box: finer is slower, hardly more exact
 _MIN_PIXELS = 64
 _AXIS_REACH = 2.4  # palm radii
 _MAX_ROUNDS = 20
@@ -115,7 +115,7 @@ def orientation(mask: Mask) -> Pose:
 
     Returns:
         The pose. On 75 hand-drawn outlines, turned and mirrored, the median error against the direction from
-        wrist to middle knuckle is 1.3 degrees, the greatest 6.0 (`benchmarks/alignment.py`). A hand with its
+        wrist to middle knuckle is 1.3 degrees, the greatest 6.1 (`benchmarks/alignment.py`). A hand with its
         fingers together is judged by its taper, with less certainty.
 
     Raises:
