@@ -175,13 +175,16 @@ def predict_probabilities(
     Returns:
         The probability of hand, 0 to 1, and the true mask, for each row.
     """
+    from keras import ops
+
     from boneage_imaging import unletterbox
 
     examples = [(*recipe.preprocessing.apply(image), outline) for image, outline in map(_read_row, rows)]
     probabilities: list[NDArray[np.float32]] = []
     for start in range(0, len(examples), batch_size):
         part = examples[start : start + batch_size]
-        logits = np.asarray(model(np.stack([values[..., None] for values, _, _ in part]), training=False))
+        inputs = np.stack([values[..., None] for values, _, _ in part])
+        logits = ops.convert_to_numpy(model(inputs, training=False))
         for (_, box, _), logit in zip(part, logits[..., 0], strict=True):
             probabilities.append(unletterbox(_sigmoid(logit), box))
     return probabilities, [outline for _, _, outline in examples]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ARCHITECTURES", "build_unet"]
 
+_Block = Callable[[Any, int], Any]
 _MOST_CHANNELS = 128  # boneage: deeper levels stay narrow, a hand is a simple shape
 
 
@@ -29,8 +30,9 @@ def build_unet(
     concatenation, drop-out at the lowest level; padding is "same", so that the output has the input's size.
 
     `boneage`: the same idea, made to be quick and to converge from every seed. The first convolution halves
-    the image and the last one doubles it again, channels stop growing at 128, and every convolution is
-    followed by group normalisation, which does not depend on the rest of the batch or on other workers.
+    the image and the last one doubles it again, channels stop growing at 128, one convolution is enough at
+    each level on the way up, and every convolution is followed by group normalisation, which does not depend
+    on the rest of the batch or on other workers.
 
     Args:
         architecture: "report" or "boneage".
@@ -120,7 +122,8 @@ def _build_report(size: tuple[int, int], base: int, depth: int, layers: _Layers)
         return x
 
     inputs = x = layers.input(size)
-    x = _contract_and_expand(layers, double, x, [base * 2**level for level in range(depth + 1)], drop=0.5)
+    channels = [base * 2**level for level in range(depth + 1)]
+    x = _contract_and_expand(layers, double, double, x, channels, drop=0.5)
     return layers.model(inputs, layers.convolve(x, 1, kernel=1), "report")
 
 
@@ -135,24 +138,24 @@ def _build_boneage(size: tuple[int, int], base: int, depth: int, layers: _Layers
     inputs = layers.input(size)
     x = normalized(inputs, base, kernel=4, strides=2)
     channels = [min(base * 2**level, max(base, _MOST_CHANNELS)) for level in range(depth + 1)]
-    x = _contract_and_expand(layers, double, x, channels, drop=0)
+    x = _contract_and_expand(layers, double, normalized, x, channels, drop=0)
     return layers.model(inputs, layers.enlarge(x, 1, kernel=4), "boneage")
 
 
 def _contract_and_expand(
-    layers: _Layers, double: Callable[[Any, int], Any], x: Any, channels: list[int], drop: float
+    layers: _Layers, down: _Block, up: _Block, x: Any, channels: list[int], drop: float
 ) -> Any:
     """The U: down along `channels`, and up again with the skip connections."""
     skips = []
     for count in channels[:-1]:
-        x = double(x, count)
+        x = down(x, count)
         skips.append(x)
         x = layers.pool(x)
-    x = double(x, channels[-1])
+    x = down(x, channels[-1])
     if drop:
         x = layers.drop(x, drop)
     for count, skip in zip(reversed(channels[:-1]), reversed(skips), strict=True):
-        x = double(layers.join(skip, layers.enlarge(x, count)), count)
+        x = up(layers.join(skip, layers.enlarge(x, count)), count)
     return x
 
 
