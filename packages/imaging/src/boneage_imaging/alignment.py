@@ -11,10 +11,11 @@ matters:
 2. The balance: the mask's weight left and right of the axis, row by row, tells by how many degrees the axis
    is off. The hand is turned by that and weighed again until the balance holds: from either end of the axis,
    and from where most of the outline lies. What lies lower than the wrist hardly counts.
-3. The end: of these, the one with the longer outline, the broader palm and the thinner parts above.
+3. The end: of these, the one with the longer outline, the broader palm and the thinner parts above, and
+   which spreads more along than across.
 
-Mirroring changes the sign of every measure of (2), an exchange of the ends that of every measure of (3): a
-turned or mirrored hand gets a turned or mirrored answer by construction, up to the grid of pixels.
+Mirroring changes the sign of every measure of (2) and of none of (3): a turned or mirrored hand gets a
+turned or mirrored answer by construction, up to the grid of pixels.
 """
 
 import math
@@ -49,9 +50,10 @@ _AXIS_REACH = 2.4  # palm radii
 _MAX_ROUNDS = 20
 _STEP_DEG = 0.05  # the balance holds when it asks for less
 # Both sets of weights are fitted (ridge and logistic regression, `benchmarks/alignment_weights.py`) to
-# turned, mirrored, cut and frayed copies of hand-drawn outlines of radiographs of the RSNA Pediatric Bone Age
-# Challenge: the 44 of 75 with even sha256(id). `benchmarks/alignment.py` gives the errors on these and on the
-# other 31. Palm radii above the palm's centre, and degrees; none at the first and last row.
+# turned, mirrored, cut, frayed and closed copies of hand-drawn outlines of radiographs of the RSNA Pediatric
+# Bone Age Challenge: the 44 of 75 with even sha256(id). `benchmarks/alignment.py` gives the errors on these
+# and on the other 31.
+# Rows: palm radii above the palm's centre. Weights: degrees, none at the first and the last row.
 _BALANCE_ROWS = np.arange(-2.0, 3.25, 0.5)
 _BALANCE_WEIGHTS = np.array([0.0, 19.4, 11.6, -5.7, -2.5, -4.3, -2.0, -5.6, -12.7, -2.3, 0.0])
 # For the entries of `_evidence`.
