@@ -16,7 +16,7 @@ from boneage_cli.outcomes import (
     write_mask_outcomes,
     write_outcomes,
 )
-from boneage_cli.scores import age_figures, finite, headline, mask_figures, score, shortfalls
+from boneage_cli.scores import age_figures, finite, headline, mask_figures, remarks, score, shortfalls
 
 ONE = Outcome("a", "test", -1, True, 100.0, 90.0, 80.0, 99.0, "ok", "", None)
 
@@ -96,6 +96,32 @@ def test_training_masks_do_not_count_as_held_out():
     assert found["test"]["jaccard_mean"] == 0.8
     assert found["test"]["least_case"] == "n"
     assert found["training"]["count"] == 1
+
+
+def spread_over_ages(answer, *, width=10.0, count=40):
+    rows = [
+        replace(ONE, case_id=str(i), truth_months=5.0 * i, age_months=answer(5.0 * i)) for i in range(count)
+    ]
+    rows = [replace(row, lower=row.age_months - width, upper=row.age_months + width) for row in rows]
+    train = replace(ONE, case_id="t", part="train", fold=0, truth_months=100.0)
+    found = all_figures([*rows, train], [])
+    found["intervals"]["level"] = 0.9
+    return remarks(found)
+
+
+def test_a_good_result_needs_no_remark():
+    assert spread_over_ages(lambda truth: truth + 4) == []
+
+
+def test_guessing_and_constant_answers_are_remarked_on():
+    assert len(spread_over_ages(lambda _: 100.0, width=200.0)) == 2
+    assert len(spread_over_ages(lambda truth: 195.0 - truth, width=200.0)) == 1
+
+
+def test_intervals_that_miss_too_often_are_remarked_on():
+    (told,) = spread_over_ages(lambda truth: truth + 11)
+    assert "0 % of the held-out cases" in told
+    assert spread_over_ages(lambda truth: truth + (11 if truth < 30 else 0)) == []
 
 
 MONTHS = st.none() | st.floats(0, 300)

@@ -23,6 +23,7 @@ __all__ = ["Picture", "network_input", "overlay", "steps"]
 
 _LONG_SIDE = 320
 _QUALITY = 80
+_EDGE = 2
 FOUND, DRAWN = (0, 200, 255), (255, 165, 0)
 """The colours (red, green, blue) of the contour that was found and of the one that was drawn."""
 
@@ -85,9 +86,10 @@ def overlay(case: dict[str, Any]) -> Picture:
 
 def _edge(mask: bytes) -> Any:
     """The pixels just inside the outline, at the size of the page."""
-    inside = fit_within(decode_mask(mask), _LONG_SIDE)
-    core = np.pad(inside, 1, mode="edge")
-    core = core[:-2, 1:-1] & core[2:, 1:-1] & core[1:-1, :-2] & core[1:-1, 2:]
+    inside = core = fit_within(decode_mask(mask), _LONG_SIDE)
+    for _ in range(_EDGE):
+        wide = np.pad(core, 1, mode="edge")
+        core = core & wide[:-2, 1:-1] & wide[2:, 1:-1] & wide[1:-1, :-2] & wide[1:-1, 2:]
     return inside & ~core
 
 

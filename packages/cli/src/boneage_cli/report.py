@@ -22,6 +22,7 @@ from boneage_cli.outcomes import (
     read_outcomes,
 )
 from boneage_cli.provenance import describe_run, set_aside
+from boneage_cli.scores import remarks
 
 if TYPE_CHECKING:
     from boneage_cli.pipeline import Run
@@ -50,6 +51,7 @@ def write(run: Run) -> Facts:
     page = _render(
         {
             "metrics": metrics,
+            "remarks": remarks(metrics),
             "manifest": manifest,
             "evaluated_on": _date(evaluated / MARKER),
             "settings": to_toml(run.config),

@@ -17,9 +17,10 @@ from boneage_segmentation.metrics import dice, jaccard
 if TYPE_CHECKING:
     from boneage_cli.config import Acceptance
 
-__all__ = ["age_figures", "finite", "headline", "mask_figures", "overlap", "score", "shortfalls"]
+__all__ = ["age_figures", "finite", "headline", "mask_figures", "overlap", "remarks", "score", "shortfalls"]
 
 _SEED = 0
+_FLAT = 0.3  # estimates that vary by less than this share of the truth are all but constant
 _FIGURES = ("mad", "mad_interval", "rmse", "rmse_interval", "bias", "over_12_months", "over_24_months")
 Pair = tuple[float, float, bool | None]
 """Truth and answer in months, and whether the child is male (None: unknown)."""
@@ -255,6 +256,29 @@ def headline(metrics: Mapping[str, Any]) -> list[str]:
 
 def _between(interval: Sequence[float] | None, form: str) -> str:
     return f" (95 % interval {interval[0]:{form}} to {interval[1]:{form}})" if interval else ""
+
+
+def remarks(metrics: Mapping[str, Any]) -> list[str]:
+    """What a reader of the figures should not overlook, in plain sentences."""
+    test, floor, found = metrics["test"], metrics["floors"]["median_guess"], metrics["intervals"]
+    told = []
+    if test["mad_interval"] and floor["mad"] is not None and test["mad_interval"][1] >= floor["mad"]:
+        told.append("the estimates are not clearly better than always guessing the median")
+    spread = test["mean_absolute_deviation"]
+    if test["count"] > 1 and spread["answers"] < _FLAT * spread["truth"]:
+        told.append("the estimates hardly differ from case to case")
+    level = found.get("level")
+    if level and found["count"] and _is_below(found["coverage"], level, found["count"]):
+        told.append(
+            f"the intervals hold the reference in {100 * found['coverage']:.0f} % of the held-out cases, "
+            f"which is less than the {100 * level:.0f} % they are made for, by more than chance"
+        )
+    return told
+
+
+def _is_below(share: float, wanted: float, count: int) -> bool:
+    """Whether a share lies below the wanted one by more than two standard errors."""
+    return share < wanted - 2 * math.sqrt(wanted * (1 - wanted) / count)
 
 
 def finite(value: Any) -> Any:
