@@ -21,6 +21,10 @@ started = time.monotonic()
 code = subprocess.run(["boneage", "run", "all", *arguments]).returncode
 minutes = (time.monotonic() - started) / 60
 metrics = json.loads((out / "evaluate" / "metrics.json").read_text())
-commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+commit = subprocess.run(
+    ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True
+).stdout.strip()
 print(json.dumps(metrics, indent=1))
-print(f"{datetime.now(UTC):%Y-%m-%d} | {commit} | boneage run all {' '.join(arguments)} | {minutes:.1f} min | exit {code}")
+print(
+    f"{datetime.now(UTC):%Y-%m-%d} | {commit} | boneage run all {' '.join(arguments)} | {minutes:.1f} min | exit {code}"
+)

@@ -5,7 +5,8 @@ Ridge sees the sex, the outline's area and box, mean gray levels and a 32 x 32 p
 once the hand's as the CNN sees it (cut out along the true outline, turned upright, 128 x 128). Its penalty is
 the one that does best on the very cases that it is scored on, so ridge is flattered, if anything.
 
-Exits 1 unless ridge's mean absolute difference is at least twice the CNN's in both cases.
+Exits 1 unless ridge's mean absolute difference on radiographs is at least twice the CNN's. On the hand cut out
+there is no such bar: there bones are what ridge looks at, too.
 
     python benchmarks/phantom_shortcuts.py [--train 1700] [--epochs 24]     about 6 minutes on 2 cores
 """
@@ -32,7 +33,7 @@ from boneage_imaging.polarity import is_inverted
 
 TEST_CASES = 300
 LEAST_RATIO = 2.0
-CNN = "report's CNN"
+CNN, RIDGE = "report's CNN", "ridge, radiograph"
 HAND_SIZE = (128, 128)
 PENALTIES = 10.0 ** np.arange(-1, 8)
 
@@ -119,7 +120,7 @@ def score(train: list[Case], test: list[Case], epochs: int) -> dict[str, float]:
 
     return {
         "median guess": float(np.abs(truth - np.median(y)).mean()),
-        "ridge, radiograph": ridge((features(train, hand=False), y), (features(test, hand=False), truth)),
+        RIDGE: ridge((features(train, hand=False), y), (features(test, hand=False), truth)),
         "ridge, hand cut out": ridge((features(train, hand=True), y), (features(test, hand=True), truth)),
         CNN: train_cnn(train, test, epochs),
     }
@@ -138,8 +139,7 @@ def main() -> int:
     scores = score(cases[TEST_CASES:], cases[:TEST_CASES], options.epochs)
     for learner, mad in scores.items():
         print(f"{learner:22} MAD {mad:6.2f} months {mad / scores[CNN]:6.2f} times the CNN's")
-    least = min(mad for learner, mad in scores.items() if learner.startswith("ridge"))
-    return 0 if least >= LEAST_RATIO * scores[CNN] else 1
+    return 0 if scores[RIDGE] >= LEAST_RATIO * scores[CNN] else 1
 
 
 if __name__ == "__main__":

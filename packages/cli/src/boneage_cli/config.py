@@ -104,9 +104,16 @@ class Acceptance:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything that decides what a run computes. How many workers run it does not belong here."""
+    """Everything that decides what a run computes. How many workers run it does not belong here.
+
+    Attributes:
+        seed: Decides all that is drawn by chance.
+        licence: Terms of the weights that the run trains, for their model folders.
+        shard_size: Cases in one file of a stage.
+    """
 
     seed: int = 0
+    licence: str = ""
     shard_size: int = 32
     phantoms: Phantoms = field(default_factory=Phantoms)
     ingest: Ingest = field(default_factory=Ingest)

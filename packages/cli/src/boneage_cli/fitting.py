@@ -42,6 +42,7 @@ def train_segmentation(run: Run) -> dict[str, Any]:
         "recipe": to_dict(recipe) | {"seed": run.config.seed},
         "inner_share": run.config.split.inner_share,
         "init": (run.init or {}).get("train-segmentation"),
+        "licence": run.config.licence,
         "log": str(log),
         "checkpoints": str(run.scratch / "segmentation"),
         "folder": str(folder / "model"),
@@ -108,6 +109,7 @@ def _join(run: Run, folder: Path, fitted: list[dict[str, Any]]) -> dict[str, Any
             "segmentation": json.loads((segmentation / "model.json").read_bytes())["digest"],
         },
         "summary": {"cases": len(rows), "folds": len(fitted), "seed": run.config.seed},
+        "licence": run.config.licence,
         "folder": str(folder / "model"),
         "threads": run.workers,
     }

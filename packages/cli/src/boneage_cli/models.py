@@ -20,7 +20,7 @@ def find_regression(folder: Path | None) -> Path:
         from boneage_regression.inference import default_model
 
         return default_model()
-    return _find(folder, "train-regression")
+    return _find(folder, (folder / "train-regression" / "model", folder))
 
 
 def find_segmentation(folder: Path | None) -> Path:
@@ -29,7 +29,10 @@ def find_segmentation(folder: Path | None) -> Path:
     Raises:
         CallError: If there is none.
     """
-    return find_shipped_segmentation() if folder is None else _find(folder, "train-segmentation")
+    if folder is None:
+        return find_shipped_segmentation()
+    # A regression model brings its segmentation along, so that goes before the folder itself.
+    return _find(folder, (folder / "train-segmentation" / "model", folder / "segmentation", folder))
 
 
 def find_shipped_segmentation() -> Path:
@@ -39,8 +42,8 @@ def find_shipped_segmentation() -> Path:
     return default_model()
 
 
-def _find(folder: Path, stage: str) -> Path:
-    for candidate in (folder / stage / "model", folder):
+def _find(folder: Path, candidates: tuple[Path, ...]) -> Path:
+    for candidate in candidates:
         if (candidate / "model.json").is_file():
             return candidate
     raise CallError(

@@ -89,7 +89,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "train-segmentation",
         ("ingest", "split"),
-        ("split", "segmentation", "seed"),
+        ("split", "segmentation", "seed", "licence"),
         fitting.train_segmentation,
     ),
     Stage("segment", ("ingest", "train-segmentation"), (), mapping.segment),
@@ -97,7 +97,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "train-regression",
         ("ingest", "split", "train-segmentation", "segment", "prepare"),
-        ("split", "regression", "prepare", "ingest", "seed"),
+        ("split", "regression", "prepare", "ingest", "seed", "licence"),
         fitting.train_regression,
     ),
     Stage(

@@ -6,13 +6,13 @@ __all__ = ["PRESETS"]
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
-        "segmentation": {"size": [64, 64], "base": 8, "depth": 3, "epochs": 10},
+        "segmentation": {"size": [96, 96], "base": 8, "depth": 3, "epochs": 16},
         "prepare": {"height": 96, "width": 96},
-        "regression": {"epochs": 30, "batch_size": 16},
+        "regression": {"epochs": 40},
     },
     "standard": {
-        "segmentation": {"size": [128, 128], "base": 12, "epochs": 60},
+        "segmentation": {"size": [160, 160], "base": 16, "depth": 4, "epochs": 240},
         "prepare": {"height": 128, "width": 128},
-        "regression": {"epochs": 60},
+        "regression": {"epochs": 40},
     },
 }

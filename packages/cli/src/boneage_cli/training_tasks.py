@@ -52,7 +52,14 @@ def fit_segmentation(argument: dict[str, Any]) -> dict[str, Any]:
         "train_seconds": round(result.seconds, 1),
     }
     with stderr_into(libraries):
-        export(result.model, recipe, argument["folder"], threshold=threshold, summary=summary)
+        export(
+            result.model,
+            recipe,
+            argument["folder"],
+            threshold=threshold,
+            summary=summary,
+            licence=argument["licence"] or None,
+        )
     return summary | {"history": result.history}
 
 
@@ -126,6 +133,7 @@ def join_folds(argument: dict[str, Any]) -> dict[str, Any]:
             preprocessing=argument["preprocessing"],
             calibration=calibration,
             summary=argument["summary"],
+            licence=argument["licence"] or None,
         )
     return {"networks": len(models)}
 

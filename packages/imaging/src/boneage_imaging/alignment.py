@@ -233,6 +233,8 @@ def _measure(mask: Mask) -> _Shape:
     work, to_work = _largest_region(mask)
     # Padded, as else the picture's border would not count as outline.
     distance = cv2.distanceTransform(np.pad(work, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    # The squares are whole; their last digits depend on OpenCV's threads, so they are made whole again.
+    distance = np.sqrt(np.rint(np.square(distance, dtype=np.float64)))
     rows, columns = np.nonzero(work)
     depth = np.asarray(distance[rows + 1, columns + 1], np.float64)
     radius = float(depth.max())

@@ -16,7 +16,7 @@ _RING_SHARE = 0.06
 def is_inverted(image: Image, mask: Mask) -> bool:
     """Tells whether bone is dark on a light background, by the hand and a ring just around it.
 
-    Only the ring counts as background, so that a frame, a marker or the table's edge further away says nothing.
+    Only the ring counts as background: a frame, a marker or the table's edge further away says nothing.
 
     Args:
         image: Gray radiograph (height, width), 8 or 16 bit.

@@ -31,7 +31,7 @@ Row = dict[str, Any]
 
 _PREDICT_BATCH = 32
 _AUGMENTATION = Augmentation(
-    max_angle_deg=15.0, max_scale=0.15, max_shift=0.08, mirror=True, gamma=0.3, contrast=0.15, noise=0.02
+    max_angle_deg=10.0, max_scale=0.08, max_shift=0.04, mirror=True, gamma=0.3, contrast=0.15, noise=0.02
 )
 
 
@@ -62,14 +62,14 @@ class RegressionRecipe:
     architecture: str = "report"
     size: tuple[int, int] = (128, 128)
     dense_width: int = 32
-    dropout: float = 0.3
+    dropout: float = 0.0
     mean_months: float = 127.0
     spread_months: float = 41.0
     loss_delta: float = 0.3
     sex_dropout: float = 0.2
     augmentation: Augmentation = _AUGMENTATION
-    epochs: int = 100
-    batch_size: int = 16
+    epochs: int = 40
+    batch_size: int = 8
     learning_rate: float = 1e-3
     weight_decay: float = 1e-4
     averaging: float = 0.99

@@ -62,10 +62,10 @@ class SegmentationRecipe:
     epochs: int = 100
     batch_size: int = 8
     seed: int = 0
-    averaging: float = 0.99
+    averaging: float = 0.98
     monitor: str | None = "-jaccard"
     patience: int | None = None
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     weight_decay: float = 1e-4
     clip_limit: float = 0.0
     variation: Variation = field(default_factory=Variation)

@@ -38,26 +38,26 @@ class Variation:
         empty: Share that shows no hand at all, only what else a radiograph shows.
     """
 
-    turn: float = 0.35
+    turn: float = 0.15
     angle_deg: float = 30.0
-    scale: float = 0.4
+    scale: float = 0.25
     shift: float = 0.1
-    shear: float = 0.12
+    shear: float = 0.05
     mirror: bool = True
-    gamma: float = 0.9
+    gamma: float = 0.5
     contrast: float = 0.2
     noise: float = 0.04
-    invert: float = 0.15
-    sharpness: float = 0.3
-    flatten: float = 0.35
-    ground: float = 0.35
-    clip: float = 0.35
-    frame: float = 0.3
-    marker: float = 0.5
-    plate: float = 0.15
-    edge: float = 0.2
-    crop: float = 0.75
-    empty: float = 0.03
+    invert: float = 0.1
+    sharpness: float = 0.2
+    flatten: float = 0.2
+    ground: float = 0.2
+    clip: float = 0.2
+    frame: float = 0.15
+    marker: float = 0.4
+    plate: float = 0.05
+    edge: float = 0.15
+    crop: float = 0.5
+    empty: float = 0.01
 
     def __post_init__(self) -> None:
         unlimited = ("angle_deg", "scale", "gamma", "noise")
