@@ -5,8 +5,8 @@ Ridge sees the sex, the outline's area and box, mean gray levels and a 32 x 32 p
 once the hand's as the CNN sees it (cut out along the true outline, turned upright, 128 x 128). Its penalty is
 the one that does best on the very cases that it is scored on, so ridge is flattered, if anything.
 
-Exits 1 unless ridge's mean absolute difference on radiographs is at least twice the CNN's. On the hand cut out
-there is no such bar: there bones are what ridge looks at, too.
+Exits 1 unless ridge's mean absolute difference on radiographs is at least twice the CNN's. For the hand cut
+out there is no such bar: what ridge sees there is bone, too.
 
     python benchmarks/phantom_shortcuts.py [--train 1700] [--epochs 24]     about 6 minutes on 2 cores
 """

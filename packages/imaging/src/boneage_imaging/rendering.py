@@ -16,6 +16,7 @@ __all__ = ["Layout", "expose", "lay_out", "place_marker", "shade"]
 
 Points = NDArray[np.float64]
 Gray = NDArray[np.uint8]
+Floats = NDArray[np.float32]
 
 # Pictures are drawn so large that a knuckle lies at least so many pixels from the wrist, then made smaller.
 FEWEST_PIXELS = 100.0
@@ -134,7 +135,7 @@ def _one_piece(mask: Gray) -> NDArray[np.bool_]:
     return filled > 0
 
 
-def shade(layout: Layout, bones: list[Bone], contrast: float) -> NDArray[np.float32]:
+def shade(layout: Layout, bones: list[Bone], contrast: float) -> Floats:
     """Add up the shadows of soft tissue and bones.
 
     Returns:
@@ -145,12 +146,9 @@ def shade(layout: Layout, bones: list[Bone], contrast: float) -> NDArray[np.floa
     lines = iter(_corners(layout, [line for bone in bones for line in (bone.outline, *bone.cortex)]))
     thick, thin = max(1, round(0.016 * pixels)), max(1, round(0.009 * pixels))
     for bone in bones:
-        drawn, level, rim = (
-            layers[bone.layer],
-            round(255 * bone.density),
-            round(255 * (bone.density + bone.rim)),
-        )
         outline, cortex = next(lines), [next(lines) for _ in bone.cortex]
+        drawn, level = layers[bone.layer], round(255 * bone.density)
+        rim = round(255 * (bone.density + bone.rim))
         if level:
             cv2.fillPoly(drawn, [outline], level, cv2.LINE_AA, FRACTION_BITS)
         if cortex:
@@ -158,42 +156,51 @@ def shade(layout: Layout, bones: list[Bone], contrast: float) -> NDArray[np.floa
             cv2.polylines(drawn, cortex, False, rim, thick, cv2.LINE_AA, FRACTION_BITS)
             cv2.polylines(drawn, middles, False, round(1.15 * rim), thick, cv2.LINE_AA, FRACTION_BITS)
         cv2.polylines(drawn, [outline], True, rim, thin, cv2.LINE_AA, FRACTION_BITS)
+    shadows = cv2.add(layers[0], layers[1]) * (layout.body * np.float32(contrast / 255))
+    return np.asarray(_flesh(layout, pixels) + shadows)
+
+
+def _flesh(layout: Layout, pixels: float) -> Floats:
+    """How thick the soft tissue is: it rises quickly at the skin, slowly further in. By a table, too."""
     depth = cv2.distanceTransform(layout.body.astype(np.uint8), cv2.DIST_L2, 3)
     distances = np.arange(1024) * (1.0 / 512)
     thickness = 0.19 * (1.0 - np.exp(-distances / 0.03)) + 0.16 * (1.0 - np.exp(-distances / 0.25))
-    flesh = np.take(
-        thickness.astype(np.float32), np.minimum(depth * np.float32(512 / pixels), 1023).astype(np.int16)
-    )
-    return np.asarray(flesh + cv2.add(layers[0], layers[1]) * (layout.body * np.float32(contrast / 255)))
+    steps = np.minimum(depth * np.float32(512 / pixels), 1023).astype(np.int16)
+    return np.take(thickness.astype(np.float32), steps)
 
 
-def expose(density: NDArray[np.float32], layout: Layout, scene: Scene, rng: np.random.Generator) -> Gray:
+def expose(density: Floats, layout: Layout, scene: Scene, rng: np.random.Generator) -> Gray:
     """Expose the film: (height, width) uint8 at the picture's size.
 
     As with automatic exposure, the hand's mean density is always the same before gain and gamma: a mature
     hand holds more bone, and must not be told by its brightness.
     """
     blur = 0.01 * scene.softness * layout.unit * layout.zoom
-    if blur > 0.2:
-        density = cv2.GaussianBlur(density, (0, 0), blur)
-    density = _shrink(density, layout.size)
-    rows, columns = layout.size
-    slope = np.linspace(-scene.slope, scene.slope, rows, dtype=np.float32)[:, None]
-    coarse = np.float32(scene.unevenness) * rng.standard_normal((8, 7), dtype=np.float32)
-    uneven = slope + cv2.resize(coarse, (columns, rows), interpolation=cv2.INTER_LINEAR)
-    density *= np.maximum(1.0 + uneven, 0.25)
-    mean = cv2.mean(density, _shrink(layout.body.astype(np.uint8) * 255, layout.size))[0] or 1.0
-    steps = np.minimum(density * np.float32(1000 * USUAL_DENSITY / mean), 4095).astype(np.int16)
-    light = (np.arange(4096) / 1000) ** scene.gamma  # a table: powers differ from machine to machine
-    gray = np.take(
-        (scene.background + scene.gain * (255.0 - scene.background) * light).astype(np.float32), steps
-    )
+    soft = cv2.GaussianBlur(density, (0, 0), blur) if blur > 0.2 else density
+    uneven = _light(scene, layout.size, rng)
+    lit = np.asarray(_shrink(soft, layout.size) * np.maximum(1.0 + uneven, 0.25), np.float32)
+    mean = cv2.mean(lit, _shrink(layout.body.astype(np.uint8) * 255, layout.size))[0] or 1.0
+    gray = _develop(np.asarray(lit * np.float32(USUAL_DENSITY / mean)), scene)
     gray += np.float32(0.3 * scene.background) * uneven
     gray += np.float32(scene.noise) * rng.standard_normal(layout.size, dtype=np.float32)
     if scene.collimator != "none":
         field = _shrink(layout.field.astype(np.float32), layout.size)
-        gray = field * gray + (1.0 - field) * (2.0 if scene.collimator == "dark" else 245.0)
+        gray = np.asarray(field * gray + (1.0 - field) * (2.0 if scene.collimator == "dark" else 245.0))
     return np.clip(np.rint(gray), 0, 255).astype(np.uint8)
+
+
+def _light(scene: Scene, size: tuple[int, int], rng: np.random.Generator) -> Floats:
+    """How much brighter than usual each place is lit, as a share."""
+    slope = np.linspace(-scene.slope, scene.slope, size[0], dtype=np.float32)[:, None]
+    coarse = np.float32(scene.unevenness) * rng.standard_normal((8, 7), dtype=np.float32)
+    return np.asarray(slope + cv2.resize(coarse, (size[1], size[0]), interpolation=cv2.INTER_LINEAR))
+
+
+def _develop(density: Floats, scene: Scene) -> Floats:
+    """Densities to gray levels, by a table: powers differ from machine to machine."""
+    white = scene.gain * (255.0 - scene.background)
+    table = scene.background + white * (np.arange(4096) / 1000) ** scene.gamma
+    return np.take(table.astype(np.float32), np.minimum(density * np.float32(1000), 4095).astype(np.int16))
 
 
 def _shrink(image: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:

@@ -76,7 +76,14 @@ class Individual:
         lengths, stoutness = rng.normal(0.0, 0.025, 5), float(rng.normal(0.0, 0.05))
         tempo, carpals = np.clip(rng.normal(0.0, 2.5, 3), -5, 5), rng.normal(0.0, 0.006, (8, 2))
         densities = np.clip(rng.normal(0.0, 0.12, 4), -0.3, 0.3)
-        return cls(*(variation * value for value in (turns, lengths, stoutness, tempo, carpals, densities)))
+        return cls(
+            turns_deg=variation * turns,
+            lengths=variation * lengths,
+            stoutness=variation * stoutness,
+            tempo=variation * tempo,
+            carpals=variation * carpals,
+            densities=variation * densities,
+        )
 
 
 @dataclass(frozen=True)
