@@ -18,7 +18,7 @@ if out.exists():
 if "--out" not in arguments:
     arguments += ["--out", str(out)]
 started = time.monotonic()
-code = subprocess.run(["boneage", "run", "all", *arguments]).returncode
+code = subprocess.run([Path(sys.executable).with_name("boneage"), "run", "all", *arguments]).returncode
 minutes = (time.monotonic() - started) / 60
 metrics = json.loads((out / "evaluate" / "metrics.json").read_text())
 commit = subprocess.run(

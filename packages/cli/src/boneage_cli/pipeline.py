@@ -107,7 +107,10 @@ STAGES: tuple[Stage, ...] = (
         evaluation.evaluate,
     ),
     Stage(
-        "report", ("ingest", "split", "segment", "prepare", "train-regression", "evaluate"), (), report.write
+        "report",
+        ("ingest", "split", "train-segmentation", "segment", "prepare", "train-regression", "evaluate"),
+        (),
+        report.write,
     ),
 )
 

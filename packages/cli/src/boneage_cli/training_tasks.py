@@ -66,6 +66,7 @@ def fit_segmentation(argument: dict[str, Any]) -> dict[str, Any]:
 def fit_fold(argument: dict[str, Any]) -> dict[str, Any]:
     """Trains the network of one fold on the other folds, and asks it for the fold it has not seen."""
     start_tensorflow(Path(argument["log"]).with_suffix(".libraries.log"), argument["threads"])
+    from boneage_regression.calibration import MAX_AGE_MONTHS
     from boneage_regression.exporting import initial_weights
     from boneage_regression.training import RegressionRecipe, predict_ages
     from boneage_sparkrun.training import fit
@@ -85,8 +86,11 @@ def fit_fold(argument: dict[str, Any]) -> dict[str, Any]:
     initial = initial_weights(argument["init"], recipe, argument["fold"]) if argument["init"] else None
     result = fit(recipe, validation=inner, initial=initial, **_fit_settings(recipe, train, argument))
     result.model.save_weights(argument["weights"])
-    known = predict_ages(result.model, recipe, own)
-    unknown = predict_ages(result.model, recipe, [row | {"male": None} for row in own])
+    # Cut to the scale, as the answers of the model are.
+    known = np.clip(predict_ages(result.model, recipe, own), 0, MAX_AGE_MONTHS)
+    unknown = np.clip(
+        predict_ages(result.model, recipe, [row | {"male": None} for row in own]), 0, MAX_AGE_MONTHS
+    )
     return {
         "recipe": to_dict(recipe),
         "weights": argument["weights"],

@@ -53,7 +53,7 @@ class Workspace:
 
 def merged(uris: list[str], fields: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """The cases that stand in every one of the shards, with the given fields of all, in the first's order."""
-    tables = [{record["case_id"]: record for record in read_shard(uri)} for uri in uris]
+    tables = [{record["case_id"]: record for record in read_shard(uri, fields=fields)} for uri in uris]
     for case_id in tables[0]:
         if all(case_id in table for table in tables):
             case: dict[str, Any] = {}
