@@ -4,11 +4,12 @@ import dataclasses
 import tomllib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from boneage_cli.config import RunConfig, load_config, replaced, to_dict, to_toml
 from boneage_cli.errors import ConfigError
 from boneage_cli.presets import PRESETS
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize("preset", PRESETS)

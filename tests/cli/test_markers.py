@@ -1,9 +1,10 @@
 """Markers: done is done, and any change is noticed."""
 
 import pytest
-from boneage_cli.markers import digest, is_done, mark_done, read_marker, remove_marker
 from hypothesis import given
 from hypothesis import strategies as st
+
+from boneage_cli.markers import digest, is_done, mark_done, read_marker, remove_marker
 
 KEY = digest({"a": 1})
 

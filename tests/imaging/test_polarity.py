@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from boneage_imaging.contrast import invert
 from boneage_imaging.errors import ImagingError
 from boneage_imaging.phantom import draw_case
 from boneage_imaging.polarity import is_inverted
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 @settings(max_examples=20)
