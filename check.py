@@ -36,17 +36,15 @@ def commands() -> dict[str, list[Command]]:
 
 
 def run(name: str, command: tuple[str, ...], folder: Path) -> bool:
-    """Runs one command; prints how it ended."""
+    """Runs one command with this environment's tools; prints how it ended."""
     print(f"\n== {name}: {' '.join(command)}", flush=True)
     started = time.monotonic()
-    code = subprocess.run(
-        (sys.executable, "-m", *command) if command[0] == "pytest" else command, cwd=folder
-    ).returncode
+    tool = Path(sys.executable).with_name(command[0])
+    code = subprocess.run((tool, *command[1:]), cwd=folder).returncode
     # pytest's 5: there are no examples in this package.
     good = code == 0 or (code == 5 and "--doctest-modules" in command)
-    print(
-        f"== {name}: {'good' if good else f'FAILED ({code})'}, {time.monotonic() - started:.0f} s", flush=True
-    )
+    verdict = "good" if good else f"FAILED ({code})"
+    print(f"== {name}: {verdict}, {time.monotonic() - started:.0f} s", flush=True)
     return good
 
 
@@ -58,9 +56,8 @@ def main() -> int:
     if unknown:
         print(f"there is no part {', '.join(unknown)}; there are {', '.join(parts)}")
         return 2
-    failed = [
-        name for part in wanted for name, command, folder in parts[part] if not run(name, command, folder)
-    ]
+    chosen = [command for part in wanted for command in parts[part]]
+    failed = [command[0] for command in chosen if not run(*command)]
     print(f"\nfailed: {', '.join(failed)}" if failed else "\nall good")
     return 1 if failed else 0
 

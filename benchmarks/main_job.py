@@ -1,7 +1,7 @@
-"""Times the main job and tells what it reached: `python benchmarks/main_job.py [--data DIR --preset standard]`.
+"""Times the main job and tells what it reached: `python benchmarks/main_job.py [--data DIR ...]`.
 
-Arguments are handed to `boneage run all` as they are; the run's folder must be new. The last lines are the row for
-benchmarks/results/main_job.md.
+Arguments are handed to `boneage run all` as they are; the run's folder must be new. The last line is the
+row for benchmarks/results/main_job.md.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Puts the two models of a run into the packages, each with its card: `python benchmarks/ship_weights.py RUN`.
+"""Puts the two models of a run into the packages, each with its card: `benchmarks/ship_weights.py RUN`.
 
 The figures in the cards are those of the run's own held-out part, read from its metrics.
 """
@@ -15,8 +15,8 @@ CARD = """# {title}
 
 - **Not a medical device.** For research and education, non-commercial.
 - Trained by `boneage run all --data RSNA --preset standard --config benchmarks/rsna.toml`; {trained}.
-- Reached on the held-out part (one case in five by the hash of its id), seen neither in training nor in choosing:
-  {reached}.
+- Reached on the held-out part (one case in five by the hash of its id), seen neither in training nor
+  in choosing: {reached}.
 - {weak}
 - Terms: {licence}
 - Backend: TensorFlow {tensorflow}, Keras {keras}; 2 cores, no GPU. Digest: `{digest}`.
@@ -58,18 +58,21 @@ ship(
     "segmentation",
     "First weights: where the hand is",
     "A small U-Net that marks hand, wrist and forearm in a radiograph.",
-    f"{finder['outlines']} outlines drawn on thumbnails of 100 x 100 pixels, {finder['inner']} of them kept back to choose by",
-    f"mean Jaccard index {masks['jaccard_mean']:.3f}, least {masks['jaccard_min']:.3f}, on {masks['n']} outlines",
-    "Weak: so few and so coarse outlines; edges are off by a pixel or two of 128, and casts, frames and second hands mislead it.",
+    f"{finder['outlines']} outlines drawn on thumbnails of 100 x 100 pixels, {finder['inner']} of them kept back",
+    f"mean Jaccard index {masks['jaccard_mean']:.3f}, least {masks['jaccard_least']:.3f}, "
+    f"on {masks['count']} outlines",
+    "Weak: few and coarse outlines; edges are off by a pixel or two of 160, and casts, frames, second hands and "
+    "washed-out films mislead it.",
 )
 ship(
     run / "train-regression" / "model",
     "regression",
     "First weights: how old the hand is",
-    "The mean of five networks of the 2019 report's shape, with sex as a second input; it answers without the sex too, less well.",
-    f"{metrics['out_of_fold']['n']} radiographs in 5 folds",
-    f"MAD {ages['mad']:.1f} months ({interval(ages['mad_interval'])}), RMSE {ages['rmse']:.1f}, on {ages['n']} radiographs; "
-    f"the median guess has {metrics['floors']['median_guess']['mad']:.1f}",
-    "Weak: the winner of the RSNA challenge is off by 6.8 months on labels of one reader, a human reader by 5 to 7. "
-    "Few children under 24 months were seen. Reference standard: Greulich and Pyle readings of one reader.",
+    "The mean of five networks of the 2019 report's shape, with sex as a second input; it answers without the "
+    "sex too, less well.",
+    f"{metrics['out_of_fold']['count']} radiographs in 5 folds",
+    f"MAD {ages['mad']:.1f} months ({interval(ages['mad_interval'])}), RMSE {ages['rmse']:.1f}, on "
+    f"{ages['count']} radiographs; the median guess has {metrics['floors']['median_guess']['mad']:.1f}",
+    "Weak: the winner of the RSNA challenge is off by 6.8 months on labels of one reader, and a reader by 5 to "
+    "7. Few children under 24 months were seen. Reference standard: Greulich and Pyle readings of one reader.",
 )

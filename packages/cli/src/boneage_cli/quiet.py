@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["start_tensorflow", "stderr_into"]
+__all__ = ["stderr_into"]
 
 
 @contextlib.contextmanager
@@ -25,19 +25,3 @@ def stderr_into(path: Path) -> Iterator[None]:
         sys.stderr.flush()
         os.dup2(saved, 2)
         os.close(saved)
-
-
-def start_tensorflow(log: Path, threads: int) -> None:
-    """Imports TensorFlow and lets it greet into a file; later it has nothing more to say.
-
-    Args:
-        log: Where its greeting goes.
-        threads: Bounds its threads; it takes no other number later.
-    """
-    from boneage_sparkrun.training import limit_threads
-
-    with stderr_into(log):
-        limit_threads(threads)
-        import tensorflow as tf
-
-        tf.constant(0.0)

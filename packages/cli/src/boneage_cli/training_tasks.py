@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from boneage_cli.config import replaced, to_dict
-from boneage_cli.quiet import start_tensorflow, stderr_into
+from boneage_cli.quiet import stderr_into
 from boneage_cli.workspace import merged
 from boneage_imaging.codec import decode, decode_mask
 from boneage_regression.folds import inner_part
@@ -23,7 +23,7 @@ Row = dict[str, Any]
 def fit_segmentation(argument: dict[str, Any]) -> dict[str, Any]:
     """Trains the segmentation; epoch and threshold are chosen on the inner part."""
     libraries = Path(argument["log"]).with_suffix(".libraries.log")
-    start_tensorflow(libraries, argument["threads"])
+    _start(libraries, argument["threads"])
     from boneage_segmentation.training import (
         SegmentationRecipe,
         choose_threshold,
@@ -65,7 +65,7 @@ def fit_segmentation(argument: dict[str, Any]) -> dict[str, Any]:
 
 def fit_fold(argument: dict[str, Any]) -> dict[str, Any]:
     """Trains the network of one fold on the other folds, and asks it for the fold it has not seen."""
-    start_tensorflow(Path(argument["log"]).with_suffix(".libraries.log"), argument["threads"])
+    _start(Path(argument["log"]).with_suffix(".libraries.log"), argument["threads"])
     from boneage_regression.calibration import MAX_AGE_MONTHS
     from boneage_regression.exporting import initial_weights
     from boneage_regression.training import RegressionRecipe, predict_ages
@@ -113,7 +113,7 @@ def fit_fold(argument: dict[str, Any]) -> dict[str, Any]:
 def join_folds(argument: dict[str, Any]) -> dict[str, Any]:
     """Exports the folds' networks as one model that answers their mean, with calibrated intervals."""
     libraries = Path(argument["folder"]).with_name("export.libraries.log")
-    start_tensorflow(libraries, argument["threads"])
+    _start(libraries, argument["threads"])
     from boneage_regression.calibration import calibrate
     from boneage_regression.training import RegressionRecipe, export
 
@@ -140,6 +140,14 @@ def join_folds(argument: dict[str, Any]) -> dict[str, Any]:
             licence=argument["licence"] or None,
         )
     return {"networks": len(models)}
+
+
+def _start(log: Path, threads: int) -> None:
+    """Starts TensorFlow and lets it greet into a file."""
+    from boneage_sparkrun.threads import start_tensorflow
+
+    with stderr_into(log):
+        start_tensorflow(threads)
 
 
 def _cases(shards: list[list[str]], fields: tuple[str, ...]) -> list[Row]:

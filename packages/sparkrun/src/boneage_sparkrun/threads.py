@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from .errors import TrainingError
 
-__all__ = ["ONE_THREAD", "limit_threads"]
+__all__ = ["ONE_THREAD", "limit_threads", "start_tensorflow"]
 
 _NAMES = (
     "TF_NUM_INTRAOP_THREADS",
@@ -36,6 +36,18 @@ def limit_threads(count: int) -> None:
     if os.environ.get(_NAMES[0]) != str(count) and "tensorflow" in sys.modules:
         _limit_tensorflow(count)
     os.environ.update(dict.fromkeys(_NAMES, str(count)))
+
+
+def start_tensorflow(count: int) -> None:
+    """Imports TensorFlow and runs its first operation: all that it says of itself it says now.
+
+    Args:
+        count: Threads, see `limit_threads`.
+    """
+    limit_threads(count)
+    import tensorflow as tf
+
+    tf.constant(0.0)
 
 
 def _limit_tensorflow(count: int) -> None:
