@@ -9,11 +9,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from boneage_segmentation.inference import default_model as default_segmentation
-
 from boneage_cli.pipeline import STAGES
 from boneage_cli.presets import PRESETS
 from boneage_regression.inference import default_model as default_regression
+from boneage_segmentation.inference import default_model as default_segmentation
 
 __all__ = ["describe"]
 

@@ -65,10 +65,9 @@ class Predictor:
     """
 
     def __init__(self, model: Path | None = None) -> None:
+        from boneage_cli.config import Ingest, Prepare
         from boneage_regression.inference import Regressor
         from boneage_segmentation.inference import Segmenter
-
-        from boneage_cli.config import Ingest, Prepare
 
         folder = find_regression(model)
         self.regressor = Regressor.load(folder)
