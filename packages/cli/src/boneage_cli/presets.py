@@ -6,7 +6,7 @@ __all__ = ["PRESETS"]
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
-        "segmentation": {"size": [96, 96], "base": 8, "depth": 3, "epochs": 16},
+        "segmentation": {"size": [96, 96], "base": 8, "depth": 3, "epochs": 30},
         "prepare": {"height": 96, "width": 96},
         "regression": {"epochs": 40},
     },
