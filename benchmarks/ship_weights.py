@@ -26,7 +26,7 @@ CARD = """# {title}
 def ship(model: Path, package: str, title: str, what: str, trained: str, reached: str, weak: str) -> None:
     target = ROOT / "packages" / package / "src" / f"boneage_{package}" / "weights"
     shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(model, target, ignore=shutil.ignore_patterns("segmentation"))
+    shutil.copytree(model, target, ignore=shutil.ignore_patterns("segmentation", "weights", "*.h5"))
     facts = json.loads((target / "model.json").read_text())
     versions = facts["versions"]
     card = CARD.format(

@@ -34,7 +34,7 @@ def build_cnn(
     architecture: str = "report",
     size: tuple[int, int] = (128, 128),
     dense_width: int = 32,
-    dropout: float = 0.3,
+    dropout: float = 0.0,
     seed: int = 0,
 ) -> Any:
     """Build an untrained network.
