@@ -195,9 +195,12 @@ def test_a_killed_worker_takes_the_others_along(tmp_path):
 
 
 _SLEEPERS = """
+import signal
 import sys
 from boneage_sparkrun import LocalEngine
 sys.path.insert(0, sys.argv[2])
+# A shell that starts the tests in the background has all of them ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     LocalEngine(2).run("sparkrun_work:sleep_long", [{"folder": sys.argv[1]}] * 2)
 except KeyboardInterrupt:
