@@ -1,7 +1,8 @@
 """From one radiograph to one answer; also the Python API of a trained model.
 
->>> from boneage_cli.predictor import Predictor               # doctest: +SKIP
->>> Predictor().predict(open("hand.png", "rb").read(), sex="F")  # doctest: +SKIP
+    from boneage_cli.predictor import Predictor
+
+    answer = Predictor().predict(Path("hand.png").read_bytes(), sex="F")
 """
 
 from __future__ import annotations
