@@ -1,7 +1,6 @@
 """From one radiograph to one answer; also the Python API of a trained model.
 
-    from boneage_cli.predictor import Predictor
-
+Example:
     answer = Predictor().predict(Path("hand.png").read_bytes(), sex="F")
 """
 
