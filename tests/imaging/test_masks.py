@@ -25,6 +25,33 @@ def components(mask):
 HAND = ellipse((120, 100), (62, 48), (45, 25))
 
 
+# --- contours ---
+
+
+@given(any_masks())
+def test_contours_filled_again_hold_the_mask_and_nothing_beside_it(mask):
+    filled = np.zeros(mask.shape, np.uint8)
+    for polygon in masks.contours(mask, tolerance=0):
+        assert mask[polygon[:, 1], polygon[:, 0]].all()
+        cv2.fillPoly(filled, [polygon], 1)
+    outside = cv2.floodFill(np.pad(mask.astype(np.uint8), 1), None, (0, 0), 2, flags=4)[1][1:-1, 1:-1] == 2
+    assert filled[mask].all()
+    assert not filled[outside].any()
+
+
+def test_contours_with_a_tolerance_have_few_corners_and_stay_close():
+    (polygon,) = masks.contours(HAND, tolerance=1.0)
+    assert len(polygon) < 40
+    filled = cv2.fillPoly(np.zeros(HAND.shape, np.uint8), [polygon], 1).astype(bool)
+    assert (filled & HAND).sum() / (filled | HAND).sum() > 0.96
+
+
+@pytest.mark.parametrize("tolerance", [-0.1, float("nan")])
+def test_contours_want_a_tolerance(tolerance):
+    with pytest.raises(ParameterError, match="tolerance"):
+        masks.contours(HAND, tolerance=tolerance)
+
+
 # --- binarize, apply_mask ---
 
 

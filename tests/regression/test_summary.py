@@ -52,6 +52,13 @@ def test_groups_have_names_and_the_right_cases():
     ]
 
 
+def test_a_group_has_an_interval_unless_it_is_one_case():
+    table = summarize(TOLD, TRUE, males=[True] + [False] * 89, samples=200)
+    one, many = table["by_sex"][1], table["by_sex"][0]
+    assert (one["n"], one["mad_interval"]) == (1, None)
+    assert many["mad_interval"][0] < many["mad"] < many["mad_interval"][1]
+
+
 def test_it_is_plain_json():
     table = summarize(TOLD, TRUE, males=np.array([True] * 90), training_ages=TRUE, samples=5)
     assert json.loads(json.dumps(table))["by_sex"][0]["group"] == "male"

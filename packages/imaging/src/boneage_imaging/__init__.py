@@ -36,7 +36,14 @@ if TYPE_CHECKING:
         unletterbox,
         warp,
     )
-    from boneage_imaging.masks import apply_mask, binarize, fill_holes, hand_component, smooth
+    from boneage_imaging.masks import (
+        apply_mask,
+        binarize,
+        contours,
+        fill_holes,
+        hand_component,
+        smooth,
+    )
     from boneage_imaging.phantom import Phantom
     from boneage_imaging.phantom import draw as draw_phantom
     from boneage_imaging.phantom import draw_case as draw_phantom_case
@@ -71,6 +78,7 @@ __all__ = [
     "clahe",
     "codec",
     "compose",
+    "contours",
     "contrast",
     "decode",
     "decode_mask",
@@ -127,7 +135,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "unletterbox",
         "warp",
     ),
-    "masks": ("apply_mask", "binarize", "fill_holes", "hand_component", "smooth"),
+    "masks": ("apply_mask", "binarize", "contours", "fill_holes", "hand_component", "smooth"),
     "phantom": ("Phantom",),
     "polarity": ("is_inverted",),
     "quality": ("Verdict", "assess"),

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from boneage_imaging.arrays import Image, Mask, check_fill, check_gray, check_mask
 from boneage_imaging.errors import ArrayError, ParameterError
 
-__all__ = ["apply_mask", "binarize", "fill_holes", "hand_component", "smooth"]
+__all__ = ["apply_mask", "binarize", "contours", "fill_holes", "hand_component", "smooth"]
 
 MIN_AREA_SHARE = 0.05
 MAX_AREA_SHARE = 0.75
@@ -107,6 +107,33 @@ def apply_mask(image: Image, mask: Mask, *, fill: int = 0) -> Image:
     if image.shape != mask.shape:
         raise ArrayError(f"a mask of the image's size {image.shape}", f"one of size {mask.shape}")
     return np.where(mask, image, image.dtype.type(fill))
+
+
+def contours(mask: Mask, *, tolerance: float = 0.5) -> list[npt.NDArray[np.int32]]:
+    """Trace the regions of a mask as polygons, to draw them over a picture; holes are not traced.
+
+    Args:
+        mask: 2-D bool.
+        tolerance: pixels that a polygon may stray from the edge to have fewer corners; 0 keeps every corner.
+
+    Returns:
+        One polygon a region: int32 (corners, 2), each corner the (x, y) of a pixel just inside the region.
+
+    Raises:
+        ParameterError: if the tolerance is negative.
+
+    Example:
+        >>> mask = np.zeros((5, 6), bool)
+        >>> mask[1:4, 2:5] = True
+        >>> [polygon.tolist() for polygon in contours(mask)]
+        [[[2, 1], [2, 3], [4, 3], [4, 1]]]
+    """
+    check_mask(mask)
+    if not tolerance >= 0:
+        raise ParameterError("tolerance", "at least 0", tolerance)
+    found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    traced = [cv2.approxPolyDP(edge, tolerance, True) if tolerance else edge for edge in found]
+    return [np.asarray(edge, np.int32).reshape(-1, 2) for edge in traced]
 
 
 def hand_component(

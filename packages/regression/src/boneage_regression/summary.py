@@ -40,8 +40,8 @@ def summarize(
     Returns:
         ``n``, ``mad``, ``rmse``, ``bias``, ``mad_interval`` and ``rmse_interval`` (95 %), ``over_12_months``
         and ``over_24_months`` (shares); ``floor`` (the same figures of the median guess, with
-        ``guess_months``) or None; ``by_sex`` and ``by_age``, lists of the short figures with a ``group``;
-        empty groups are left out.
+        ``guess_months``) or None; ``by_sex`` and ``by_age``, lists of the short figures with a ``group`` and its
+        ``mad_interval`` (None for a single case); empty groups are left out.
 
     Raises:
         MetricError: As `metrics.mad`, or `males` of another length.
@@ -53,7 +53,7 @@ def summarize(
         "rmse_interval": bootstrap_interval(told, true, rmse, seed, samples),
         "floor": None,
         "by_sex": [],
-        "by_age": _groups(told, true, _age_groups(true)),
+        "by_age": _groups(told, true, _age_groups(true), seed, samples),
     }
     if training_ages is not None:
         guess = float(np.median(np.asarray(training_ages, np.float64)))
@@ -63,7 +63,7 @@ def summarize(
             raise MetricError(
                 f"males must have one entry per case. Received: {len(males)} for {len(true)} cases"
             )
-        result["by_sex"] = _groups(told, true, _sex_groups(males))
+        result["by_sex"] = _groups(told, true, _sex_groups(males), seed, samples)
     return result
 
 
@@ -79,11 +79,21 @@ def _figures(told: NDArray[np.float64], true: NDArray[np.float64]) -> dict[str, 
 
 
 def _groups(
-    told: NDArray[np.float64], true: NDArray[np.float64], groups: dict[str, NDArray[np.bool_]]
+    told: NDArray[np.float64],
+    true: NDArray[np.float64],
+    groups: dict[str, NDArray[np.bool_]],
+    seed: int,
+    samples: int,
 ) -> list[dict[str, Any]]:
-    return [
-        {"group": name, **_figures(told[mine], true[mine])} for name, mine in groups.items() if mine.any()
-    ]
+    found = []
+    for name, mine in groups.items():
+        if mine.any():
+            # One case says nothing about how figures scatter.
+            scatter = (
+                bootstrap_interval(told[mine], true[mine], mad, seed, samples) if mine.sum() > 1 else None
+            )
+            found.append({"group": name, **_figures(told[mine], true[mine]), "mad_interval": scatter})
+    return found
 
 
 def _age_groups(true: NDArray[np.float64]) -> dict[str, NDArray[np.bool_]]:
