@@ -1,5 +1,15 @@
-"""How hypothesis runs: the same examples everywhere; `--hypothesis-profile=search` looks for new ones."""
+"""How hypothesis runs, and which tests belong to which installation.
 
+hypothesis: the same examples everywhere; `--hypothesis-profile=search` looks for new ones.
+
+A package's tests run with its base install, but for those in folders named after the extra that they need. What holds
+of the base install only lies in a folder `base`. `--base` takes the former and leaves the latter out of account.
+"""
+
+from importlib import metadata
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -12,3 +22,20 @@ settings.register_profile(
 )
 settings.register_profile("search", deadline=None, max_examples=1000)
 settings.load_profile("ci")
+
+EXTRAS = {"dicom", "spark", "train"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--base", action="store_true", help="only what a package's base install is enough for")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    other = EXTRAS if config.getoption("--base") else {"base"}
+    return True if collection_path.is_dir() and collection_path.name in other else None
+
+
+@pytest.fixture(scope="session")
+def installed() -> set[str]:
+    """The names of the distributions that are installed here."""
+    return {distribution.name.lower() for distribution in metadata.distributions()}

@@ -1,10 +1,7 @@
 """Commands on folders: right pictures and names, bad files set aside, the same with any number of workers."""
 
-import csv
 import json
-import shutil
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -14,7 +11,6 @@ from boneage_cli.config import Phantoms
 from boneage_cli.errors import CallError, DataError
 from boneage_cli.folders import (
     FolderResult,
-    align_folder,
     contrast_folder,
     phantom_folder,
     resize_folder,
@@ -27,19 +23,8 @@ from boneage_imaging.alignment import orientation
 from boneage_imaging.codec import decode, encode_png
 from boneage_imaging.contrast import clahe
 from boneage_imaging.geometry import rotate
-from boneage_segmentation.model_folder import write_model_folder
-from boneage_segmentation.preprocessing import Preprocessing
 
-SIZE = (160, 128)
-NETWORK_SIZE = (96, 96)
-COUNT = 18  # more than are done in one process
-
-
-@pytest.fixture(scope="module")
-def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("data") / "phantoms"
-    assert draw(out, COUNT, workers=2).done == COUNT
-    return out
+from .picture_folders import COUNT, SIZE, align, contents, draw, load
 
 
 @pytest.fixture(scope="module")
@@ -69,29 +54,12 @@ BAD = {
 }
 
 
-def draw(out: Path, count: int, *, seed: int = 3, workers: int = 1) -> FolderResult:
-    return phantom_folder(out, count=count, seed=seed, size=SIZE, workers=workers, quiet=True)
-
-
 def resize(images: Path, out: Path, *, fill: str = "black", workers: int = 1) -> FolderResult:
     return resize_folder(images, out, size=(64, 48), fill=fill, workers=workers, quiet=True)
 
 
 def contrast(images: Path, out: Path, *, workers: int = 1) -> FolderResult:
     return contrast_folder(images, out, clip_limit=2.0, tiles=4, workers=workers, quiet=True)
-
-
-def align(images: Path, out: Path, masks: Path, *, workers: int = 1) -> FolderResult:
-    return align_folder(images, out, masks=masks, model=None, workers=workers, quiet=True)
-
-
-def load(path: Path) -> np.ndarray:
-    return decode(path.read_bytes())
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 # Every command
@@ -382,156 +350,4 @@ def test_a_data_set_that_is_no_phantoms_is_never_replaced(tmp_path: Path, name: 
 def test_phantoms_that_cannot_be(count: int, seed: int, size: tuple[int, int], tmp_path: Path):
     with pytest.raises(CallError, match="would do"):
         phantom_folder(tmp_path / "out", count=count, seed=seed, size=size, workers=1, quiet=True)
-    assert not (tmp_path / "out").exists()
-
-
-# segment
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model folder whose graph takes what is light, after some smoothing, for the hand."""
-    from onnx import TensorProto, helper, save_model
-
-    shape = ["batch", *NETWORK_SIZE, 1]
-    graph = helper.make_graph(
-        [
-            helper.make_node("Transpose", ["image"], ["planes"], perm=[0, 3, 1, 2]),
-            helper.make_node("AveragePool", ["planes"], ["mean"], kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
-            helper.make_node("Add", ["mean", "shift"], ["light"]),
-            helper.make_node("Mul", ["light", "steepness"], ["logit"]),
-            helper.make_node("Sigmoid", ["logit"], ["sigmoid"]),
-            helper.make_node("Transpose", ["sigmoid"], ["probability"], perm=[0, 2, 3, 1]),
-        ],
-        "light",
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info("probability", TensorProto.FLOAT, shape)],
-        [
-            helper.make_tensor("shift", TensorProto.FLOAT, [], [1.4]),
-            helper.make_tensor("steepness", TensorProto.FLOAT, [], [8.0]),
-        ],
-    )
-
-    def fill(folder: Path) -> dict[str, Any]:
-        opset = helper.make_opsetid("", 13)
-        save_model(helper.make_model(graph, opset_imports=[opset], ir_version=8), folder / "model.onnx")
-        preprocessing = Preprocessing(size=NETWORK_SIZE).to_json()
-        return {"kind": "segmentation", "preprocessing": preprocessing, "threshold": 0.5}
-
-    target = tmp_path_factory.mktemp("models") / "light"
-    write_model_folder(target, fill)
-    return target
-
-
-OF_HAND = {f"hand{index}": f"phantom-{index:05d}" for index in range(2, 6)}
-HANDS = (*OF_HAND, "deep")
-NO_HANDS = ("blank", "specks")
-
-
-@pytest.fixture(scope="module")
-def pictures(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Hands of two depths, what is no hand, and a file that cannot be read."""
-    folder = tmp_path_factory.mktemp("pictures")
-    for hand, case_id in OF_HAND.items():
-        shutil.copy(phantoms / "images" / f"{case_id}.png", folder / f"{hand}.png")
-    deep = load(folder / "hand2.png").astype(np.uint16) * 257
-    (folder / "deep.png").write_bytes(encode_png(deep))
-    (folder / "blank.png").write_bytes(encode_png(np.full((90, 120), 7, np.uint8)))
-    specks = np.random.default_rng(0).integers(0, 20, (90, 120), np.uint8)
-    specks[10:20, 15:25] = specks[60:72, 80:90] = 250
-    (folder / "specks.png").write_bytes(encode_png(specks))
-    (folder / "broken.png").write_bytes(b"broken")
-    return folder
-
-
-def segment(images: Path, out: Path, model: Path, *, workers: int = 1) -> FolderResult:
-    return segment_folder(images, out, model=model, workers=workers, quiet=True)
-
-
-@pytest.fixture(scope="module")
-def segmented(
-    pictures: Path, model: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, FolderResult]:
-    out = tmp_path_factory.mktemp("segmented") / "out"
-    return out, segment(pictures, out, model)
-
-
-def test_masks_have_the_pictures_own_size_and_two_values(
-    pictures: Path, segmented: tuple[Path, FolderResult]
-):
-    out, result = segmented
-    names = [f"{stem}.png" for stem in (*HANDS, *NO_HANDS)]
-    assert result.done == len(names)
-    assert [name for name, _ in result.failed] == ["broken.png"]
-    expected = ["segment.csv", *(f"{kind}/{name}" for kind in ("masks", "masked") for name in names)]
-    assert sorted(contents(out)) == sorted(expected)
-    for name in names:
-        source, mask, masked = (load(folder / name) for folder in (pictures, out / "masks", out / "masked"))
-        assert mask.dtype == np.uint8
-        assert set(np.unique(mask)) <= {0, 255}
-        assert masked.dtype == source.dtype
-        assert np.array_equal(masked, np.where(mask > 0, source, 0))
-
-
-def test_hands_are_found_at_either_depth(phantoms: Path, segmented: tuple[Path, FolderResult]):
-    out, _ = segmented
-    for hand, case_id in OF_HAND.items():
-        mask = load(out / "masks" / f"{hand}.png") > 0
-        truth = load(phantoms / "outlines" / f"{case_id}.png") > 0
-        assert (mask & truth).sum() / (mask | truth).sum() > 0.8
-    deep, shallow = (load(out / "masks" / name) > 0 for name in ("deep.png", "hand2.png"))
-    assert (deep != shallow).mean() < 0.002
-
-
-def test_what_is_no_hand_gets_an_empty_mask_and_is_told_of(segmented: tuple[Path, FolderResult]):
-    out, result = segmented
-    with (out / "segment.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["id", "status", "reason", "mask_share"]
-    table = {row["id"]: row for row in rows}
-    assert sorted(table) == sorted([*HANDS, *NO_HANDS, "broken"])
-    for name in NO_HANDS:
-        assert not load(out / "masks" / f"{name}.png").any()
-        assert (table[name]["status"], float(table[name]["mask_share"])) == ("refused", 0.0)
-    assert table["blank"]["reason"] == "the picture is blank"
-    assert table["specks"]["reason"] == "no hand was found"
-    assert (table["broken"]["status"], table["broken"]["mask_share"]) == ("failed", "")
-    assert table["broken"]["reason"]
-    for name in HANDS:
-        share = (load(out / "masks" / f"{name}.png") > 0).mean()
-        assert float(table[name]["mask_share"]) == pytest.approx(share)
-        assert table[name]["status"] in ("ok", "warning")
-    cases = {case["id"]: case for case in result.summary["cases"]}
-    assert cases["blank"]["status"] == "refused"
-    assert sum(result.summary["hands"].values()) == result.done
-    assert result.summary["hands"]["refused"] == len(NO_HANDS)
-    assert any("specks" in line and "no hand was found" in line for line in result.lines)
-
-
-def test_segmenting_does_not_depend_on_the_workers(phantoms: Path, model: Path, tmp_path: Path):
-    for workers in (1, 2):
-        segment(phantoms / "images", tmp_path / str(workers), model, workers=workers)
-    assert contents(tmp_path / "1") == contents(tmp_path / "2")
-
-
-def test_aligning_by_the_model_is_aligning_by_its_masks(
-    pictures: Path, model: Path, segmented: tuple[Path, FolderResult], tmp_path: Path
-):
-    out, _ = segmented
-    by_model = align_folder(pictures, tmp_path / "model", masks=None, model=model, workers=1, quiet=True)
-    by_masks = align(pictures, tmp_path / "masks", out / "masks")
-    assert sorted(contents(tmp_path / "model")) == sorted(f"{name}.png" for name in HANDS)
-    assert contents(tmp_path / "model") == contents(tmp_path / "masks")
-    assert by_model.summary["angle_deg"] == by_masks.summary["angle_deg"]
-    assert dict(by_model.failed)["blank.png"] == "the picture is blank"
-    assert dict(by_model.failed)["specks.png"] == "no hand was found"
-
-
-def test_a_folder_without_a_sound_model_is_refused(pictures: Path, model: Path, tmp_path: Path):
-    with pytest.raises(CallError, match="no model"):
-        segment(pictures, tmp_path / "out", tmp_path)
-    damaged = Path(shutil.copytree(model, tmp_path / "damaged"))
-    (damaged / "model.onnx").write_bytes(b"")
-    with pytest.raises(ValueError, match="digest"):
-        segment(pictures, tmp_path / "out", damaged)
     assert not (tmp_path / "out").exists()

@@ -2,8 +2,6 @@ import json
 import shutil
 import subprocess
 import sys
-from contextlib import nullcontext
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,18 +10,14 @@ from boneage_imaging import encode_png
 from boneage_segmentation import (
     ModelError,
     Segmenter,
-    default_model,
     export,
-    inference,
     initial_weights,
     jaccard,
 )
 from boneage_segmentation.inference import run_graph
 from boneage_segmentation.training import predict_probabilities
 
-from .conftest import TINY
-
-SHIPPED = Path(inference.__file__).parent / "weights" / "model.json"
+from ..conftest import TINY
 
 
 @pytest.fixture(scope="module")
@@ -170,8 +164,3 @@ def test_inference_needs_no_tensorflow(model_folder, tmp_path, unseen_rows):
     command = [sys.executable, "-c", script, model_folder, tmp_path / "hand.png"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_the_shipped_model_is_found_or_said_to_be_missing():
-    with nullcontext() if SHIPPED.is_file() else pytest.raises(ModelError, match="carries no model"):
-        assert Segmenter.load(default_model(), threads=1).metadata["kind"] == "segmentation"

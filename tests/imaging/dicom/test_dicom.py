@@ -14,7 +14,7 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 from boneage_imaging import codec
 from boneage_imaging.errors import DecodeError
 
-from .strategies import images
+from ..strategies import images
 
 
 def dicom(pixels, *, bits=None, transfer_syntax=ExplicitVRLittleEndian, **attributes):
