@@ -2,6 +2,8 @@
 
 import base64
 import struct
+import subprocess
+import sys
 import time
 import zlib
 
@@ -53,7 +55,7 @@ def exif(orientation, order="<"):
 
 
 def tiff(array, *, order="<", photometric=1, pages=1, extra=()):
-    """An uncompressed TIFF of a gray or RGB array, written by the book."""
+    """An uncompressed TIFF of an array (height, width) or (height, width, samples), written by the book."""
     dtype = array.dtype.newbyteorder(order)
     samples = array.shape[2] if array.ndim == 3 else 1
     data = array.astype(dtype).tobytes()
@@ -167,6 +169,59 @@ def test_a_thumbnail_beside_the_picture_is_no_second_page():
         codec.decode(tiff(image, pages=2))
     with pytest.raises(DecodeError, match="0 pages"):
         codec.decode(tiff(image, extra={254: 1}.items()))
+
+
+def test_cmyk_jpeg_that_does_not_say_how_its_inks_are_meant_is_refused():
+    adobe = CMYK_JPEG.index(b"\xff\xee")
+    length = struct.unpack_from(">H", CMYK_JPEG, adobe + 2)[0]
+    with pytest.raises(DecodeError, match="four inks"):
+        codec.decode(CMYK_JPEG[:adobe] + CMYK_JPEG[adobe + 2 + length :])
+
+
+def colours(dtype, *samples):
+    """A picture of 2 x 3 equal pixels."""
+    factor = 1 if dtype == np.uint8 else 257
+    return np.full((2, 3, len(samples)), samples, dtype) * np.array(factor, dtype)
+
+
+def test_cmyk_tiff_is_read():
+    # Cyan 200, magenta 10, yellow 20, black 30, of 255: red (255-200)*(255-30)/255 and so on.
+    red, green, blue = ((255 - ink) * (255 - 30) / 255 for ink in (200, 10, 20))
+    gray = codec.decode(tiff(colours(np.uint8, 200, 10, 20, 30), photometric=5))
+    assert np.abs(gray - (0.299 * red + 0.587 * green + 0.114 * blue)).max() <= 1.5
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize(("kind", "alpha_counts"), [(0, False), (1, False), (2, True)])
+def test_a_tiffs_transparency_is_laid_on_black_once(dtype, kind, alpha_counts):
+    # 1: multiplied by the writer already; 0: no transparency at all, but something else.
+    data = tiff(colours(dtype, 100, 100, 100, 51), photometric=2, extra={338: kind}.items())
+    white = np.iinfo(dtype).max / 255
+    assert np.abs(codec.decode(data) / white - (20 if alpha_counts else 100)).max() <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("array", "photometric", "extra"),
+    [
+        (colours(np.uint8, 1, 2), 1, {}),  # gray and something
+        (colours(np.uint16, 1, 2), 1, {}),
+        (colours(np.uint16, 1, 2, 3, 4), 5, {}),  # 16-bit inks
+        (colours(np.uint8, 1, 2, 3), 8, {}),  # Lab
+        (colours(np.uint16, 1, 2, 3), 2, {284: 2}),  # planes
+        (colours(np.uint16, 1)[..., 0], 3, {}),  # a 16-bit palette
+        (colours(np.uint8, 1, 2, 3, 4, 5), 2, {}),
+    ],
+)
+def test_a_tiff_that_opencv_would_misread_is_refused(array, photometric, extra):
+    with pytest.raises(DecodeError, match="save it as gray"):
+        codec.decode(tiff(array, photometric=photometric, extra=extra.items()))
+
+
+def test_colours_are_kept_where_they_are_labels():
+    red_green = np.array([[[0, 0, 255], [0, 255, 0]]], np.uint8)
+    assert codec.decode_colours(opencv(".png", red_green)).tolist() == [[[255, 0, 0], [0, 255, 0]]]
+    deep = np.array([[0, 1, 300]], np.uint16)
+    np.testing.assert_array_equal(codec.decode_colours(codec.encode_png(deep)), deep)
 
 
 # --- orientation ---
@@ -297,6 +352,79 @@ def test_the_size_is_bounded_before_anything_is_decoded():
             codec.decode(data, max_pixels=255)
         with pytest.raises(DecodeError, match="16 x 16"):
             codec.decode_mask(data, max_pixels=255)
+
+
+def jpeg_of_size(height, width, marker=0xC2):
+    """A whole JPEG of 16 x 16 pixels in colour that says it were larger."""
+    data = bytearray(opencv(".jpg", np.zeros((16, 16, 3), np.uint8)))
+    at = data.index(b"\xff\xc0")
+    data[at + 1] = marker
+    data[at + 5 : at + 9] = struct.pack(">HH", height, width)
+    return bytes(data)
+
+
+def png_with(kind):
+    return png((1, 1), 8, 0, [b"\0"], chunk(kind, b"a\0\0" + zlib.compress(bytes(1 << 28), 1)))
+
+
+def tiff_with(**tags):
+    return tiff(
+        np.zeros((16, 16), np.uint8), extra={int(tag[1:]): value for tag, value in tags.items()}.items()
+    )
+
+
+BOMBS = {
+    "a deep colour PNG": lambda: png((9_999, 9_999), 16, 6, [bytes(80_000)] * 100),
+    "a PNG's text": lambda: png_with(b"zTXt"),
+    "a PNG's profile": lambda: png_with(b"iCCP"),
+    "a JPEG in passes": lambda: jpeg_of_size(9_999, 9_999),
+    "a JPEG": lambda: jpeg_of_size(65_500, 65_500, 0xC0),
+    "a TIFF's tiles": lambda: tiff_with(t322=30_000, t323=30_000, t324=8, t325=256),
+    "a TIFF's size": lambda: tiff_with(t256=100_000, t257=100_000),
+    "a TIFF's tags": lambda: (
+        b"II*\0\x08\0\0\0\xa0\x0f" + struct.pack("<HHII", 258, 1, 40_000, 8) * 4000 + bytes(4)
+    ),
+    "a BMP": lambda: SAMPLES["BMP"][:18] + struct.pack("<ii", 1 << 20, 1 << 20) + SAMPLES["BMP"][26:],
+}
+
+
+def test_a_jpeg_of_very_many_passes_is_refused():
+    with pytest.raises(DecodeError, match="5001 passes"):
+        codec.decode(SAMPLES["JPEG"][:-2] + b"\xff\xda\0\x08\1\1\0\0\x3f\0" * 5000 + b"\xff\xd9")
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_small_file_never_takes_gigabytes(name, tmp_path):
+    path = tmp_path / "bomb"
+    path.write_bytes(BOMBS[name]())
+    assert path.stat().st_size < 5_000_000
+    code = (
+        "import resource, sys; from boneage_imaging import codec, errors\n"
+        "data = open(sys.argv[1], 'rb').read()\n"
+        "codec.decode(codec.encode_png(codec.np.zeros((9, 9), 'u1')))\n"
+        "now = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (now + (1 << 28), now + (1 << 28)))\n"
+        "try: print(codec.decode(data).shape)\n"
+        "except errors.DecodeError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "memory" not in done.stdout
+
+
+def test_a_lack_of_memory_is_not_called_damage(tmp_path):
+    path = tmp_path / "large.png"
+    path.write_bytes(png((9_999, 9_999), 8, 0, [bytes(9_999)] * 9_999))
+    code = (
+        "import resource, sys; from boneage_imaging import codec\n"
+        "data = open(sys.argv[1], 'rb').read()\n"
+        "now = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (now + (1 << 26), now + (1 << 26)))\n"
+        "try: codec.decode(data)\n"
+        "except MemoryError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, timeout=60)
+    assert "too little memory for a picture of 9999 x 9999 pixels" in done.stdout, done.stderr
 
 
 def test_what_cannot_be_written_is_refused():

@@ -1,6 +1,7 @@
 """DICOM files, written here by pydicom, shown as a viewer would show them."""
 
 import io
+import struct
 import subprocess
 import sys
 
@@ -9,7 +10,15 @@ import pydicom
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLossless,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from boneage_imaging import codec
 from boneage_imaging.errors import DecodeError
@@ -17,7 +26,15 @@ from boneage_imaging.errors import DecodeError
 from ..strategies import images
 
 
-def dicom(pixels, *, bits=None, transfer_syntax=ExplicitVRLittleEndian, **attributes):
+def dicom(
+    pixels,
+    *,
+    bits=None,
+    transfer_syntax=ExplicitVRLittleEndian,
+    encapsulated=None,
+    deflated=False,
+    **attributes,
+):
     """A digital radiograph with these pixels."""
     dataset = pydicom.Dataset()
     dataset.file_meta = pydicom.dataset.FileMetaDataset()
@@ -35,7 +52,12 @@ def dicom(pixels, *, bits=None, transfer_syntax=ExplicitVRLittleEndian, **attrib
     dataset.PixelData = pixels.tobytes()
     for name, value in attributes.items():
         setattr(dataset, name, value)
-    if transfer_syntax != ExplicitVRLittleEndian:
+    if deflated:
+        dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    elif encapsulated:
+        dataset.file_meta.TransferSyntaxUID = encapsulated
+        dataset["PixelData"].is_undefined_length = True
+    elif transfer_syntax != ExplicitVRLittleEndian:
         dataset.compress(transfer_syntax)
     file = io.BytesIO()
     pydicom.dcmwrite(file, dataset, enforce_file_format=True)
@@ -157,11 +179,54 @@ def test_a_row_stays_a_row():
         ({"PhotometricInterpretation": "PALETTE COLOR"}, "PALETTE COLOR"),
         ({"WindowCenter": 5, "WindowWidth": 0}, "width 0"),
         ({"Rows": 40}, "cannot be read"),
+        ({"BitsAllocated": 32}, "32 bits a pixel"),
+        ({"SamplesPerPixel": 3}, "MONOCHROME2 with 3 samples"),
     ],
 )
 def test_what_cannot_be_shown_is_refused_with_a_reason(attributes, reason):
     with pytest.raises(DecodeError, match=reason):
         codec.decode(dicom(np.zeros((4, 4), np.uint8), **attributes))
+
+
+def frame_header(marker, height, width):
+    """The beginning of a JPEG (0xC0, 0xC3) or JPEG-LS (0xF7) of this size."""
+    frame = struct.pack(">BBHBHHB3B", 0xFF, marker, 11, 8, height, width, 1, 1, 0x11, 0)
+    return (
+        b"\xff\xd8"
+        + frame
+        + struct.pack(">BBHB2B3B", 0xFF, 0xDA, 8, 1, 1, 0, 0, 63, 0)
+        + bytes(40)
+        + b"\xff\xd9"
+    )
+
+
+@pytest.mark.parametrize(
+    ("transfer_syntax", "marker"), [(JPEGBaseline8Bit, 0xC0), (JPEGLossless, 0xC3), (JPEGLSLossless, 0xF7)]
+)
+def test_a_frame_of_another_size_than_the_file_says_is_refused(transfer_syntax, marker):
+    # Its decoder would take as much memory as the frame itself wants.
+    frame = pydicom.encaps.encapsulate([frame_header(marker, 20, 60_000)])
+    data = dicom(np.zeros((20, 30), np.uint8), PixelData=frame, encapsulated=transfer_syntax)
+    with pytest.raises(DecodeError, match=r"says \(20, 30\) and holds \(20, 60000\)"):
+        codec.decode(data)
+
+
+def test_a_jpeg_2000_frame_of_another_size_is_refused():
+    data = bytearray(dicom(np.zeros((32, 40), np.uint8), transfer_syntax=JPEG2000Lossless))
+    struct.pack_into(">I", data, data.index(b"\xff\x4f\xff\x51") + 8, 60_000)
+    with pytest.raises(DecodeError, match=r"says \(32, 40\) and holds \(32, 60000\)"):
+        codec.decode(bytes(data))
+
+
+@pytest.mark.filterwarnings("ignore:The value")
+def test_a_file_that_grows_beyond_bounds_when_it_is_inflated_is_refused():
+    image = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    data = dicom(image, **FULL, deflated=True)
+    np.testing.assert_array_equal(codec.decode(data), image)
+    bomb = dicom(image, **FULL, deflated=True, ImageComments="0" * (1 << 25))
+    assert len(bomb) < 100_000
+    with pytest.raises(DecodeError, match="when it is inflated"):
+        codec.decode(bomb, max_pixels=64)
 
 
 @pytest.mark.filterwarnings("ignore:Invalid value for VR")

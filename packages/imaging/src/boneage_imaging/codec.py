@@ -5,12 +5,13 @@ import numpy as np
 
 from boneage_imaging.arrays import Image, Mask, check_gray
 from boneage_imaging.errors import ArrayError, DecodeError, ParameterError
-from boneage_imaging.header import check_pixels, read_header
+from boneage_imaging.header import Header, check_pixels, read_header, without_extras
 
-__all__ = ["MAX_PIXELS", "decode", "decode_mask", "encode_jpeg", "encode_png"]
+__all__ = ["MAX_PIXELS", "decode", "decode_colours", "decode_mask", "encode_jpeg", "encode_png"]
 
 MAX_PIXELS = 100_000_000
 """The most pixels that are decoded unless the caller says otherwise."""
+_STRIP = 1 << 22  # pixels that are worked on at once, where that spares memory
 
 
 def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image:
@@ -28,6 +29,7 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image:
 
     Raises:
         DecodeError: with a plain reason.
+        MemoryError: there is too little memory for it.
 
     Example:
         >>> decode(encode_png(np.array([[0, 1000]], np.uint16))).tolist()
@@ -37,7 +39,29 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image:
         from boneage_imaging.dicom import decode_dicom
 
         return decode_dicom(data, max_pixels=max_pixels)
-    return _to_gray(_decode_pixels(data, max_pixels))
+    header = _checked_header(data, max_pixels)
+    return _to_gray(_decode_pixels(data, header), transparent=not header.laid_on_black)
+
+
+def decode_colours(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image:
+    """Read a picture whose colours are labels, not a radiograph.
+
+    Args:
+        data: a PNG, JPEG, TIFF or BMP file.
+        max_pixels: refuse what has more.
+
+    Returns:
+        uint8 or uint16, (height, width) if it is gray, else (height, width, 3), red first.
+
+    Raises:
+        DecodeError: with a plain reason.
+
+    Example:
+        >>> decode_colours(encode_png(np.array([[0, 35]], np.uint8))).tolist()
+        [[0, 35]]
+    """
+    pixels = _decode_pixels(data, _checked_header(data, max_pixels))
+    return pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., 2::-1])
 
 
 def decode_mask(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Mask:
@@ -57,7 +81,7 @@ def decode_mask(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Mask:
         >>> decode_mask(encode_png(np.array([[True, False]]))).tolist()
         [[True, False]]
     """
-    pixels = _decode_pixels(data, max_pixels)
+    pixels = _decode_pixels(data, _checked_header(data, max_pixels))
     if pixels.ndim == 2:
         return np.asarray(pixels != 0)
     inside = np.asarray((pixels[..., :3] != 0).any(axis=2))
@@ -105,15 +129,21 @@ def encode_jpeg(image: Image, quality: int = 90) -> bytes:
     return bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(quality)])[1])
 
 
-def _decode_pixels(data: bytes, max_pixels: int) -> Image:
-    """The pixels as stored, turned upright: (height, width) or (height, width, 3 or 4), blue first."""
+def _checked_header(data: bytes, max_pixels: int) -> Header:
     header = read_header(data)
-    check_pixels(header.size, max_pixels)
+    check_pixels(header.size, max_pixels, header.bytes_per_pixel)
+    return header
+
+
+def _decode_pixels(data: bytes, header: Header) -> Image:
+    """The pixels as stored, turned upright: (height, width) or (height, width, 3 or 4), blue first."""
+    bare = without_extras(data) if header.kind == "PNG" else data
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error as error:
-        raise DecodeError(f"the {header.kind} is damaged") from error
+        pixels = cv2.imdecode(np.frombuffer(bare, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        pixels = None
     if pixels is None:
+        _check_memory(header)
         raise DecodeError(f"the {header.kind} is damaged")
     if pixels.dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)):
         raise DecodeError(f"the {header.kind} has {pixels.dtype} pixels; unsigned 8 and 16 bits can be read")
@@ -122,6 +152,16 @@ def _decode_pixels(data: bytes, max_pixels: int) -> Image:
     if header.white_is_zero and pixels.dtype == np.uint16:
         pixels = np.bitwise_not(pixels)  # OpenCV itself inverts such a TIFF at 8 bits only
     return _turn_upright(pixels, header.orientation)
+
+
+def _check_memory(header: Header) -> None:
+    """Raise MemoryError if there is none for such a picture: OpenCV does not tell that from damage."""
+    try:
+        np.empty((*header.size, 2 * header.bytes_per_pixel), np.uint8)
+    except MemoryError as error:
+        raise MemoryError(
+            f"there is too little memory for a picture of {header.size[0]} x {header.size[1]} pixels"
+        ) from error
 
 
 def _turn_upright(pixels: Image, orientation: int) -> Image:
@@ -135,11 +175,15 @@ def _turn_upright(pixels: Image, orientation: int) -> Image:
     return np.ascontiguousarray(pixels)
 
 
-def _to_gray(pixels: Image) -> Image:
+def _to_gray(pixels: Image, *, transparent: bool) -> Image:
     if pixels.ndim == 2:
         return pixels
-    gray: Image = np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels[..., :3]), cv2.COLOR_BGR2GRAY))
-    if pixels.shape[2] == 4:
-        white = np.iinfo(pixels.dtype).max
-        gray = np.rint(gray * (pixels[..., 3] / white)).astype(pixels.dtype)
+    gray = np.empty(pixels.shape[:2], pixels.dtype)
+    white = np.iinfo(pixels.dtype).max
+    rows = max(1, _STRIP // pixels.shape[1])
+    for top in range(0, len(pixels), rows):
+        part = pixels[top : top + rows]
+        gray[top : top + rows] = cv2.cvtColor(np.ascontiguousarray(part[..., :3]), cv2.COLOR_BGR2GRAY)
+        if part.shape[2] == 4 and transparent:
+            gray[top : top + rows] = np.rint(gray[top : top + rows] * (part[..., 3] / white))
     return gray
