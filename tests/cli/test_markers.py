@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boneage_cli.markers import digest, is_done, mark_done, read_marker, remove_marker
+from boneage_cli.markers import digest, is_done, mark_done, read_marker
 
 KEY = digest({"a": 1})
 
@@ -35,7 +35,7 @@ def test_another_key_is_not_done(folder):
         lambda folder: (folder / "sub" / "model").write_bytes(b""),
         lambda folder: (folder / "extra").write_bytes(b""),
         lambda folder: (folder / "done.json").write_text('{"key": "cut sh'),
-        remove_marker,
+        lambda folder: (folder / "done.json").unlink(),
     ],
     ids=["deleted", "one byte", "cut short", "added", "marker cut short", "marker removed"],
 )

@@ -95,3 +95,13 @@ def set_threads(argument):
 
     limit_threads(argument["threads"])
     return {name: value for name, value in os.environ.items() if name.endswith("_THREADS")}
+
+
+def run_out(record, resource):
+    """Does what a machine's want of memory or disk does, in one record."""
+    if record["case_id"] == resource["victim"]:
+        if resource["what"] == "memory":
+            return {"text": bytearray(1 << 60)}
+        with open("/dev/full", "wb", buffering=0) as file:  # noqa: PTH123
+            file.write(b"x")
+    return {"done": True}

@@ -147,6 +147,30 @@ def test_a_killed_worker_is_an_error_within_seconds_and_ends_the_map(tmp_path, s
     assert not (tmp_path / "out" / shard_name(2, 5)).exists()
 
 
+@pytest.mark.parametrize(("what", "reason"), [("memory", "MemoryError"), ("disk", "No space left on device")])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_want_of_memory_or_disk_is_no_records_fault_and_ends_the_map(
+    tmp_path, sources, what, reason, workers
+):
+    with pytest.raises(EngineError, match=rf"{reason}.*in task 4 of 5"):
+        LocalEngine(workers).map(task("run_out", victim="3-2", what=what), sources, tmp_path / "out")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_map_that_was_cut_off_goes_on_with_the_shards_that_are_not_there(tmp_path, sources, workers):
+    out, undisturbed, seen = tmp_path / "out", tmp_path / "undisturbed", []
+    whole = LocalEngine(workers).map(MEASURE, sources, undisturbed)
+    LocalEngine(workers).map(MEASURE, sources, out)
+    (out / shard_name(1, 5)).unlink()
+    (out / shard_name(3, 5)).unlink()
+    kept = {path: path.stat().st_mtime_ns for path in out.glob("shard-*")}
+    again = LocalEngine(workers).map(MEASURE, sources, out, lambda *counts: seen.append(counts))
+    assert again == whole
+    assert files(out) == files(undisturbed)
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert seen == [(3, 5), (4, 5), (5, 5)]
+
+
 # run
 
 
@@ -172,7 +196,7 @@ def test_workers_have_their_environment():
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_exception_comes_back_with_its_traceback(workers):
-    with pytest.raises(EngineError, match=r"task 4 of 6 .* ArithmeticError: three is too much") as caught:
+    with pytest.raises(EngineError, match=r"ArithmeticError: three is too much \(in task 4 of 6 ") as caught:
         LocalEngine(workers).run("sparkrun_work:fail_on_three", [{"x": x} for x in range(6)])
     assert 'raise ArithmeticError("three is too much")' in caught.value.details
     assert caught.value.details in str(caught.value)

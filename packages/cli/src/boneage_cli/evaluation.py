@@ -71,7 +71,7 @@ def evaluate(run: Run) -> Summary:
     missing = shortfalls(metrics, run.config.acceptance) if run.phantoms else []
     metrics["acceptance"] = {"judged": run.phantoms, "shortfalls": missing}
     metrics = finite(metrics)
-    folder = workspace.stage("evaluate")
+    folder = run.output
     write_outcomes(folder / "predictions.csv", outcomes)
     write_mask_outcomes(folder / "masks.csv", masks)
     write_whole(folder / "metrics.json", json.dumps(metrics, indent=1, allow_nan=False).encode())

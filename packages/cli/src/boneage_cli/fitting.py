@@ -25,7 +25,7 @@ def train_segmentation(run: Run) -> dict[str, Any]:
 
     Where a model is given it is taken as it is; where there is no outline to train on, the shipped one.
     """
-    folder = run.workspace.stage("train-segmentation")
+    folder = run.output
     outlined = sum(
         case["part"] == "train" and case["outline"] is not None
         for case in run.workspace.records(("ingest", "split"), ("part", "outline"))
@@ -50,13 +50,13 @@ def train_segmentation(run: Run) -> dict[str, Any]:
     }
     with run.progress.following([log], recipe.epochs):
         (result,) = run.engine.run("boneage_cli.training_tasks:fit_segmentation", [argument])
-    _write_json(folder / "history.json", result.pop("history"))
+    _write_json(folder / "history.json", _timeless(result.pop("history")))
     return {"trained": True, "outlines": outlined, **result}
 
 
 def train_regression(run: Run) -> dict[str, Any]:
     """Trains one network a fold, each without its own fold; the model is their average."""
-    folder = run.workspace.stage("train-regression")
+    folder = run.output
     folds = run.config.split.folds
     recipe = run.config.regression
     tables = run.workspace.shard_table(("ingest", "split", "prepare"))
@@ -96,7 +96,7 @@ def _join(run: Run, folder: Path, fitted: list[dict[str, Any]]) -> dict[str, Any
     )
     _write_json(
         folder / "history.json",
-        [{"fold": f, "history": result["history"]} for f, result in enumerate(fitted)],
+        [{"fold": f, "history": _timeless(result["history"])} for f, result in enumerate(fitted)],
     )
     segmentation = run.workspace.segmentation_model
     argument = {
@@ -116,6 +116,11 @@ def _join(run: Run, folder: Path, fitted: list[dict[str, Any]]) -> dict[str, Any
     (summary,) = run.engine.run("boneage_cli.training_tasks:join_folds", [argument])
     replace_folder(segmentation, folder / "model" / "segmentation")
     return {"cases": len(rows), **summary}
+
+
+def _timeless(history: list[dict[str, float]]) -> list[dict[str, float]]:
+    """A history without its seconds, so that the same training writes the same file."""
+    return [{name: value for name, value in epoch.items() if name != "seconds"} for epoch in history]
 
 
 def _write_json(path: Path, value: Any) -> None:

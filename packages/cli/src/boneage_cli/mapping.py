@@ -18,7 +18,7 @@ __all__ = ["ingest", "map_cases", "prepare", "segment", "split", "write_sources"
 
 def ingest(run: Run) -> dict[str, Any]:
     """Takes the radiographs in, at the size of the run; sets aside what cannot be read."""
-    sources = write_sources(run, run.workspace.folder / "sources")
+    sources = write_sources(run, run.scratch / "sources")
     result = map_cases(run, "ingest", sources, to_dict(run.config.ingest))
     return {"cases": result.done, "set_aside": result.failed}
 
@@ -28,9 +28,6 @@ def write_sources(run: Run, folder: Any) -> list[list[str]]:
     cases, size = run.cases(), run.config.shard_size
     count = max(1, -(-len(cases) // size))
     uris = [str(folder / shard_name(index, count)) for index in range(count)]
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("shard-*"):
-        old.unlink()
     for index, uri in enumerate(uris):
         write_shard(uri, cases[index * size : (index + 1) * size])
     return [[uri] for uri in uris]
@@ -60,7 +57,7 @@ def split(run: Run) -> dict[str, Any]:
             part = "test" if in_test(case["case_id"]) else "train"
             counts[part] += 1
             records.append(case | {"part": part, "fold": folds.get(case["case_id"], -1)})
-        write_shard(str(run.workspace.stage("split") / uri.rsplit("/", 1)[1]), records)
+        write_shard(str(run.output / uri.rsplit("/", 1)[1]), records)
     return counts | {"folds": run.config.split.folds}
 
 
@@ -85,11 +82,11 @@ def map_cases(run: Run, name: str, sources: list[list[str]], config: dict[str, A
         RunError: If more than the share of cases in the settings was set aside, or all of them.
     """
     task = MapTask(name, f"boneage_cli.stages:setup_{name}", f"boneage_cli.stages:apply_{name}", config)
-    folder = str(run.workspace.stage(name))
-    result = run.engine.map(task, sources, folder, progress=run.progress.count)
+    result = run.engine.map(task, sources, str(run.output), progress=run.progress.count)
     total = result.done + result.failed
-    if result.failed:
-        run.progress.note(f"{name}: {result.failed} of {total} cases set aside; reasons in {folder}/failures")
     if not result.done or result.failed > run.config.ingest.max_failures * total:
-        raise RunError(f"{name}: {result.failed} of {total} cases failed; reasons in {folder}/failures")
+        raise RunError(f"{name}: {result.failed} of {total} cases failed; reasons in {run.output}/failures")
+    if result.failed:
+        reasons = run.workspace.stage(name) / "failures"
+        run.progress.note(f"{name}: {result.failed} of {total} cases set aside; reasons in {reasons}")
     return result

@@ -9,9 +9,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-__all__ = ["code_version", "digest", "is_done", "mark_done", "read_marker", "remove_marker", "write_whole"]
+from boneage_sparkrun.storage import open_storage
+
+__all__ = ["code_version", "digest", "is_done", "mark_done", "outputs", "read_marker", "write_whole"]
 
 MARKER = "done.json"
+_LOGS = (".log", ".jsonl")
 _PACKAGES = (
     "boneage_imaging",
     "boneage_segmentation",
@@ -58,17 +61,20 @@ def read_marker(folder: Path) -> dict[str, Any] | None:
     return marker if {"key", "summary", "files"} <= set(marker) else None
 
 
-def remove_marker(folder: Path) -> None:
-    """Takes the marker away, before the stage is begun anew."""
-    (folder / MARKER).unlink(missing_ok=True)
+def outputs(folder: Path) -> dict[str, str] | None:
+    """The digests of what a finished stage gives to others, None if it is not done.
+
+    Logs are not among them: no stage reads them, and they tell of times.
+    """
+    marker = read_marker(folder)
+    if marker is None:
+        return None
+    return {name: value for name, value in marker["files"].items() if not name.endswith(_LOGS)}
 
 
 def write_whole(path: Path, data: bytes) -> None:
     """Writes a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.partial")
-    beside.write_bytes(data)
-    beside.replace(path)
+    open_storage(path).write(path, data)
 
 
 def _file_digests(folder: Path) -> dict[str, str]:

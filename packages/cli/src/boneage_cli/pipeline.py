@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import fcntl
-import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +12,7 @@ from typing import Any
 from boneage_cli import evaluation, fitting, mapping, report
 from boneage_cli.config import RunConfig, to_dict, to_toml
 from boneage_cli.errors import CallError, RunError
-from boneage_cli.markers import (
-    code_version,
-    digest,
-    is_done,
-    mark_done,
-    read_marker,
-    remove_marker,
-    write_whole,
-)
+from boneage_cli.markers import code_version, digest, is_done, mark_done, outputs, read_marker, write_whole
 from boneage_cli.progress import Progress
 from boneage_cli.workspace import Workspace
 from boneage_sparkrun.engine import Engine
@@ -66,7 +55,8 @@ class Run:
         segmentation_model: A segmentation model to be used as it is, instead of training one.
         masks_given: Whether every case brings its mask.
         workers: Processes, or threads of one training, to work with.
-        scratch: Where the present stage keeps its checkpoints until it is done.
+        output: Where the present stage writes; it is renamed to the stage's folder when the stage is done.
+        scratch: Where the present stage keeps what only it needs, checkpoints above all; gone when it is done.
     """
 
     workspace: Workspace
@@ -80,6 +70,7 @@ class Run:
     segmentation_model: str | None = None
     masks_given: bool = False
     workers: int = 1
+    output: Path = Path()
     scratch: Path = Path()
 
 
@@ -144,46 +135,50 @@ def run_stages(
             raise CallError(f"there is no stage {name!r}; there are {', '.join(names)}")
     start = names.index(only or first) if only or first else 0
     end = names.index(only or last) if only or last else len(names) - 1
-    with _locked(run.workspace.folder):
+    with run.workspace.locked():
         write_whole(run.workspace.folder / "config.toml", to_toml(run.config).encode())
-        summaries = {}
+        summaries, skipped = {}, 0
         for index, stage in enumerate(STAGES[: end + 1]):
             key = _key(run, stage)
             folder = run.workspace.stage(stage.name)
             forced = bool(only or first) and index >= start
             if not forced and is_done(folder, key):
                 run.progress.skipped(stage.name)
+                skipped += 1
             elif index < start:
                 raise RunError(f"the stage {stage.name} is not done for these settings; run it first")
             else:
-                _do(run, stage, folder, key)
+                _do(run, stage, key, anew=forced)
             marker = read_marker(folder)
             summaries[stage.name] = marker["summary"] if marker else {}
+        if skipped == len(summaries):
+            run.progress.note("nothing to do: every stage was done for these settings and inputs")
     return summaries
 
 
-def _do(run: Run, stage: Stage, folder: Path, key: str) -> None:
-    remove_marker(folder)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+def _do(run: Run, stage: Stage, key: str, *, anew: bool) -> None:
+    """Does a stage beside its place, where it goes on if it was cut off, and puts it in its place at the end."""
+    unfinished = run.workspace.begin(stage.name, key, anew=anew)
     started = time.monotonic()
-    # Named by the key: a stage begun with other settings or inputs never goes on from these.
-    scratch = run.workspace.folder / "checkpoints" / f"{stage.name}-{key[:16]}"
-    with run.progress.stage(stage.name):
-        summary = stage.work(dataclasses.replace(run, scratch=scratch))
-    shutil.rmtree(run.workspace.folder / "checkpoints", ignore_errors=True)
-    mark_done(folder, key, {**summary, "seconds": round(time.monotonic() - started, 1)})
+    if not is_done(unfinished.output, key):
+        with run.progress.stage(stage.name):
+            summary = stage.work(
+                dataclasses.replace(run, output=unfinished.output, scratch=unfinished.scratch)
+            )
+        unfinished.clean()
+        mark_done(unfinished.output, key, {**summary, "seconds": round(time.monotonic() - started, 1)})
+    unfinished.finish()
 
 
 def _key(run: Run, stage: Stage) -> str:
     """What the stage's output depends on: its settings, the code, its inputs."""
     settings = to_dict(run.config)
-    inputs = [read_marker(run.workspace.stage(name)) for name in stage.reads]
+    inputs = [outputs(run.workspace.stage(name)) for name in stage.reads]
     return digest(
         {
             "settings": {name: settings[name] for name in stage.settings},
             "code": code_version(),
-            "inputs": [marker and marker["files"] for marker in inputs],
+            "inputs": inputs,
             "origin": _origin(run, stage),
         }
     )
@@ -204,15 +199,3 @@ def _stamped(case: dict[str, Any]) -> dict[str, Any]:
             stat = Path(plain[name]).stat()
             plain[f"{name}_stamp"] = [stat.st_size, stat.st_mtime_ns]
     return plain
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keeps a second run out of the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise CallError(f"another run works in {folder}; wait for it or choose another --out") from error
-        yield

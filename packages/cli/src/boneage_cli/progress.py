@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +19,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.progress import Progress as Bars
+
+from boneage_cli.training_log import read_events
 
 __all__ = ["Progress"]
 
@@ -105,12 +106,3 @@ class Progress:
             if len(events) > seen:
                 seen = len(events)
                 self.count(seen, total)
-
-
-def read_events(log: Path) -> list[dict[str, Any]]:
-    """The events of a training so far; a line that is not whole yet is left for later."""
-    try:
-        lines = log.read_text(encoding="utf-8").split("\n")[:-1]
-    except FileNotFoundError:
-        return []
-    return [json.loads(line) for line in lines]

@@ -44,7 +44,7 @@ def write(run: Run) -> Facts:
     Returns:
         The size of the page and how many pictures it holds.
     """
-    folder = run.workspace.stage("report")
+    folder = run.output
     evaluated = run.workspace.stage("evaluate")
     metrics = json.loads((evaluated / "metrics.json").read_bytes())
     manifest = {**describe_run(run), "metrics": metrics}

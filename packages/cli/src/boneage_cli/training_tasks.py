@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ import numpy as np
 
 from boneage_cli.config import replaced, to_dict
 from boneage_cli.quiet import stderr_into
+from boneage_cli.training_log import EpochLog
 from boneage_cli.workspace import merged
 from boneage_imaging.codec import decode, decode_mask
 from boneage_regression.folds import inner_part
@@ -49,7 +48,6 @@ def fit_segmentation(argument: dict[str, Any]) -> dict[str, Any]:
         "inner": len(inner),
         "best_epoch": result.best_epoch,
         "threshold": threshold,
-        "train_seconds": round(result.seconds, 1),
     }
     with stderr_into(libraries):
         export(
@@ -169,17 +167,5 @@ def _fit_settings(recipe: Any, train: list[Row], argument: dict[str, Any]) -> di
     return {
         "feed": ListFeed(train, recipe.batch_size, recipe.seed),
         "checkpoints": Checkpoints(argument["checkpoints"]),
-        "progress": _EpochLog(Path(argument["log"])),
+        "progress": EpochLog(Path(argument["log"])),
     }
-
-
-@dataclasses.dataclass(frozen=True)
-class _EpochLog:
-    """Appends one JSON line an epoch, for the driver to show and a person to read."""
-
-    path: Path
-
-    def __call__(self, event: dict[str, Any]) -> None:
-        if event["kind"] == "epoch":
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(event) + "\n")

@@ -3,46 +3,16 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from .errors import EngineError
-from .functions import find_function
+from .mapping import MAP_SHARD, MapResult, MapTask, add_counts, forget_resource, plan_map
 from .pool import TaskProgress, run_tasks
-from .shards import Record, clean_record, read_shard, shard_name, write_shard
-from .storage import Uri, join, open_storage
+from .storage import Uri
 from .threads import ONE_THREAD
 
-__all__ = ["Engine", "LocalEngine", "MapResult", "MapTask", "map_shard", "merge_records"]
-
-FAILURES = "failures"
-
-
-@dataclass(frozen=True)
-class MapTask:
-    """One function over all records of a stage.
-
-    Attributes:
-        name: For people.
-        setup: "module:function": setup(config) -> resource, once per worker process.
-        apply: "module:function": apply(record, resource) -> the fields it adds.
-        config: What JSON can hold.
-    """
-
-    name: str
-    setup: str
-    apply: str
-    config: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class MapResult:
-    """How many records were done and how many set aside, with their reasons, under `failures`."""
-
-    done: int
-    failed: int
+__all__ = ["Engine", "LocalEngine", "MapResult", "MapTask"]
 
 
 class Engine(Protocol):
@@ -56,6 +26,8 @@ class Engine(Protocol):
         progress: TaskProgress | None = None,
     ) -> MapResult:
         """Applies a task to every record.
+
+        A shard that is there already is kept and counted: a map that was cut off goes on.
 
         Args:
             task: What to do.
@@ -113,25 +85,13 @@ class LocalEngine:
         progress: TaskProgress | None = None,
     ) -> MapResult:
         """Applies a task to every record; see `Engine.map`."""
-        find_function(task.setup), find_function(task.apply)
-        for folder in (target_folder, join(target_folder, FAILURES)):
-            open_storage(folder).make_folder(folder)
-        call = uuid.uuid4().hex
-        arguments = [
-            {
-                "call": call,
-                "task": asdict(task),
-                "sources": [os.fspath(uri) for uri in uris],
-                "target": join(target_folder, shard_name(index, len(sources))),
-                "failures": join(target_folder, FAILURES, shard_name(index, len(sources))),
-            }
-            for index, uris in enumerate(sources)
-        ]
+        todo, kept = plan_map(task, sources, target_folder)
+        report = progress or _ignore
         try:
-            counts = self._run(f"{__name__}:map_shard", arguments, progress)
+            counts = self._run(MAP_SHARD, todo, lambda done, _: report(len(kept) + done, len(sources)))
         finally:
-            _resources.clear()
-        return MapResult(sum(count["done"] for count in counts), sum(count["failed"] for count in counts))
+            forget_resource()
+        return add_counts([*kept, *counts])
 
     def run(
         self, function: str, arguments: Sequence[dict[str, Any]], progress: TaskProgress | None = None
@@ -147,75 +107,9 @@ class LocalEngine:
         )
 
 
+def _ignore(_done: int, _total: int) -> None:
+    pass
+
+
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-# The one resource of this process, by the call that it belongs to.
-_resources: dict[str, Any] = {}
-
-
-def map_shard(argument: dict[str, Any]) -> dict[str, int]:
-    """Does one shard of a map: what every engine runs in its workers.
-
-    Args:
-        argument: call (a name of the whole map), task, sources, target, failures.
-
-    Returns:
-        The counts done and failed.
-    """
-    task = MapTask(**argument["task"])
-    records = merge_records([read_shard(uri) for uri in argument["sources"]])
-    if argument["call"] not in _resources:
-        _resources.clear()
-        _resources[argument["call"]] = find_function(task.setup)(task.config)
-    resource, apply = _resources[argument["call"]], find_function(task.apply)
-    done: list[Record] = []
-    failed: list[Record] = []
-    for record in records:
-        try:
-            done.append(_added(record, apply(dict(record), resource)))
-        except Exception as error:
-            failed.append({"case_id": record["case_id"], "reason": f"{type(error).__name__}: {error}"})
-    # The target comes last: where it is, the failures are too.
-    write_shard(argument["failures"], failed)
-    write_shard(argument["target"], done)
-    return {"done": len(done), "failed": len(failed)}
-
-
-def _added(record: Record, fields: Any) -> Record:
-    case_id = record["case_id"]
-    if not isinstance(fields, dict):
-        raise TypeError(f"apply must return a dict of fields; it returned {type(fields).__name__}")
-    if fields.get("case_id", case_id) != case_id:
-        raise ValueError(f"apply must keep the case_id; it returned {fields['case_id']!r}")
-    return clean_record({"case_id": case_id, **fields})
-
-
-def merge_records(shards: Sequence[Sequence[Record]]) -> list[Record]:
-    """Joins what several stages know of the same cases.
-
-    Args:
-        shards: The records of one shard of each stage.
-
-    Returns:
-        The records that are in all of them (a stage may have set some aside), in the first one's order.
-
-    Raises:
-        EngineError: Two stages give a field of the same name.
-    """
-    if not shards:
-        return []
-    merged = [dict(record) for record in shards[0]]
-    for shard in shards[1:]:
-        known = {record["case_id"]: record for record in shard}
-        merged = [record for record in merged if record["case_id"] in known]
-        for record in merged:
-            more = known[record["case_id"]]
-            doubled = sorted((record.keys() & more.keys()) - {"case_id"})
-            if doubled:
-                raise EngineError(
-                    f"two stages give field {doubled[0]!r} of {record['case_id']}; a stage only adds fields"
-                )
-            record.update(more)
-    return merged

@@ -198,4 +198,4 @@ def _start_worker(environment: Mapping[str, str]) -> _Worker:
 
 
 def _failure(function: str, task: int, total: int, reason: str, details: str) -> EngineError:
-    return EngineError(f"task {task + 1} of {total} of {function} failed: {reason}", details)
+    return EngineError(f"{reason} (in task {task + 1} of {total} of {function})", details)

@@ -16,7 +16,7 @@ import numpy as np
 from .errors import ShardError
 from .storage import Storage, Uri, join, open_storage
 
-__all__ = ["Record", "clean_record", "read_shard", "shard_name", "shard_uris", "write_shard"]
+__all__ = ["Record", "clean_record", "count_records", "read_shard", "shard_name", "shard_uris", "write_shard"]
 
 Record = dict[str, Any]
 _KINDS = (bool, int, float, str, bytes)
@@ -163,11 +163,10 @@ def read_shard(
         StorageError: It cannot be read at all.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     data = (storage or open_storage(uri)).read(uri)
     try:
-        file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+        file = _open(data)
         names = [name for name in file.schema_arrow.names if fields is None or name in ("case_id", *fields)]
         records: list[Record] = file.read(columns=names).to_pylist()
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -177,6 +176,25 @@ def read_shard(
     if "case_id" not in names:
         raise ShardError(f"{os.fspath(uri)} is no shard: it has no field case_id", os.fspath(uri))
     return records
+
+
+def count_records(uri: Uri, storage: Storage | None = None) -> int:
+    """Tells how many records a shard holds; see `read_shard`."""
+    import pyarrow as pa
+
+    try:
+        return int(_open((storage or open_storage(uri)).read(uri)).metadata.num_rows)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise ShardError(
+            f"{os.fspath(uri)} is damaged or no Parquet file: {error}", os.fspath(uri)
+        ) from error
+
+
+def _open(data: bytes) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
 
 
 def _check_ids(uri: Uri, rows: Sequence[Record]) -> None:

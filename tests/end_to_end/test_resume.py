@@ -1,0 +1,150 @@
+"""Runs that are killed, interrupted and damaged: the same command goes on, to the same results."""
+
+import json
+import shutil
+import signal
+
+import pytest
+
+from boneage_cli.pipeline import stage_names
+
+from .conftest import boneage
+from .processes import left_behind, start, wait_for
+
+# What shows that a stage is in the middle of its work: a file that it has written by then.
+MOMENTS = {
+    "ingest": "unfinished/ingest-*/output/shard-*",
+    "split": "unfinished/split-*/output/shard-*",
+    "train-segmentation": "unfinished/train-segmentation-*/output/training.jsonl",
+    "segment": "unfinished/segment-*/output/shard-*",
+    "prepare": "unfinished/prepare-*/output/shard-*",
+    "train-regression": "unfinished/train-regression-*/output/training-0.jsonl",
+    "evaluate": "unfinished/evaluate-*/output",
+    "report": "unfinished/report-*/output",
+}
+# These tell of times, or (ONNX graphs, and what holds their digest) name their nodes anew in each export;
+# what the graphs answer stands in predictions.csv and masks.csv.
+NEVER_TWICE_THE_SAME = (".log", ".jsonl", "done.json", "report.html", "manifest.json", ".onnx", "model.json")
+
+
+def files(folder):
+    """Every file of a run by name, with its bytes, where those are the same each time."""
+    return {
+        str(path.relative_to(folder)): b"" if path.name.endswith(NEVER_TWICE_THE_SAME) else path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+def stages_done(text):
+    return [name for name in stage_names() if f"{name}: done in" in text]
+
+
+def test_every_stage_has_its_moment():
+    assert tuple(MOMENTS) == stage_names()
+
+
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
+def test_a_run_cut_off_in_each_stage_goes_on_to_the_same_results(run_folder, settings, tmp_path, sign):
+    folder, log, temporary = tmp_path / "run", tmp_path / "log", tmp_path / "temporary"
+    temporary.mkdir()
+    call = ("run", "all", "--config", settings, "--out", folder)
+    ended = []
+    for name, moment in MOMENTS.items():
+        process = start(call, log, TMPDIR=str(temporary))
+        wait_for(lambda m=moment, p=process: p.poll() is not None or any(folder.glob(m)), name)
+        process.send_signal(sign)
+        process.wait(60)
+        wait_for(lambda p=process: not left_behind(p.pid), f"processes left in {name}")
+        text = log.read_text()
+        assert "Traceback" not in text
+        ended.append(process.returncode)
+        if process.returncode == 1:
+            assert "interrupted" in text
+    # The last stages may be over before the signal comes; in all others it must have hit.
+    assert set(ended[:6]) == {-sign if sign == signal.SIGKILL else 1}
+    done = boneage(*call)
+    assert done.code == 0, done.err
+    assert files(folder) == files(run_folder)
+    assert not list(temporary.iterdir())
+
+
+def test_what_was_begun_is_gone_on_with(run_folder, settings, tmp_path):
+    folder, log = tmp_path / "run", tmp_path / "log"
+    shutil.copytree(run_folder, folder)
+    (folder / "train-regression" / "done.json").unlink()
+    call = ("run", "all", "--config", settings, "--out", folder)
+    process = start(call, log)
+    wait_for(lambda: any(folder.glob(MOMENTS["train-regression"])), "no epoch")
+    (checkpoint,) = folder.glob("unfinished/train-regression-*/scratch/fold-0/checkpoint-*")
+    written = checkpoint.stat().st_mtime_ns
+    process.kill()
+    process.wait(60)
+    process = start(call, log)
+    wait_for(lambda: "train-regression: done in" in log.read_text() or not checkpoint.exists(), "not done")
+    assert process.wait(240) == 0, log.read_text()
+    assert files(folder) == files(run_folder)
+    events = (folder / "train-regression" / "training-0.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in events] == [1]
+    assert written
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("segment/shard-00001-of-00003.parquet", lambda path: path.unlink()),
+        ("ingest/shard-00000-of-00003.parquet", lambda path: path.write_bytes(path.read_bytes()[:-1])),
+        ("prepare/shard-00002-of-00003.parquet", lambda path: flip(path)),
+        ("evaluate/metrics.json", lambda path: flip(path)),
+    ],
+    ids=["deleted", "cut short", "one byte", "one byte of figures"],
+)
+def test_damage_after_the_run_is_noticed_and_that_stage_redone(run_folder, settings, tmp_path, name, damage):
+    folder = tmp_path / "run"
+    shutil.copytree(run_folder, folder)
+    damage(folder / name)
+    done = boneage("run", "all", "--config", settings, "--out", folder)
+    assert done.code == 0, done.err
+    assert stages_done(done.err) == [name.split("/")[0]]
+    assert files(folder) == files(run_folder)
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def test_two_runs_in_one_folder_are_one_too_many(settings, tmp_path):
+    folder, log = tmp_path / "run", tmp_path / "log"
+    call = ("run", "all", "--config", settings, "--out", folder)
+    first = start(call, log)
+    wait_for(lambda: any(folder.glob("unfinished/*")), "not begun")
+    second = boneage(*call)
+    first.kill()
+    first.wait(60)
+    assert second.code == 2
+    assert f"another run works in {folder}" in second.err
+
+
+@pytest.mark.parametrize("stage", ["segment", "train-regression"])
+def test_a_worker_killed_for_memory_is_one_message_and_the_run_goes_on(run_folder, settings, tmp_path, stage):
+    import os
+
+    folder, log = tmp_path / "run", tmp_path / "log"
+    shutil.copytree(run_folder, folder)
+    (folder / stage / "done.json").unlink()
+    call = ("run", "all", "--config", settings, "--out", folder)
+    process = start(call, log)
+    wait_for(lambda: any(folder.glob(f"unfinished/{stage}-*")), "not begun")
+    wait_for(lambda: len(left_behind(process.pid)) > 1, "no worker")
+    worker = next(pid for pid in left_behind(process.pid) if pid != process.pid)
+    os.kill(worker, signal.SIGKILL)
+    assert process.wait(60) == 1
+    told = [line for line in log.read_text().splitlines() if "was killed by SIGKILL" in line]
+    assert len(told) == 1
+    assert "too little memory" in told[0]
+    done = boneage(*call)
+    assert done.code == 0, done.err
+    assert stages_done(done.err) == [stage]
+    assert files(folder) == files(run_folder)
