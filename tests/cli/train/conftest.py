@@ -125,8 +125,7 @@ def prepared_run(tmp_path_factory) -> Run:
         masks_given=True,
     )
     for name in ("ingest", "split", "segment", "prepare"):
-        run.workspace.stage(name).mkdir(parents=True)
-        _mark(run, name, getattr(mapping, name)(run))
+        _mark(run, name, getattr(mapping, name)(into(run, name)))
     _write_model(run)
     _mark(run, "train-regression", {"cases": COUNT})
     run.workspace.stage("train-segmentation").mkdir()
@@ -143,3 +142,10 @@ def new_run(prepared_run, tmp_path) -> Run:
 def copy_run(run: Run, folder: Path) -> Run:
     shutil.copytree(run.workspace.folder, folder / "run")
     return replace(run, workspace=Workspace(folder / "run"))
+
+
+def into(run: Run, name: str) -> Run:
+    """The run as a stage is given it, to write into the stage's place."""
+    folder = run.workspace.stage(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    return replace(run, output=folder, scratch=run.workspace.folder / "scratch")

@@ -13,7 +13,7 @@ from boneage_imaging.codec import decode, decode_mask
 from boneage_regression.inference import Regressor
 from boneage_segmentation.metrics import dice, jaccard
 
-from .conftest import BLANK, EVIL, NAMELESS, UNLABELLED, copy_run
+from .conftest import BLANK, EVIL, NAMELESS, UNLABELLED, copy_run, into
 
 
 def table(path):
@@ -32,7 +32,7 @@ def strict(path):
 def evaluated(prepared_run, tmp_path_factory):
     """The table, the masks and the metrics of the run by hand, and what the stage returned."""
     run = copy_run(prepared_run, tmp_path_factory.mktemp("evaluated"))
-    summary = evaluate(run)
+    summary = evaluate(into(run, "evaluate"))
     place = run.workspace.stage("evaluate")
     return (
         table(place / "predictions.csv"),
@@ -193,12 +193,12 @@ def test_only_phantoms_are_judged(evaluated, new_run):
     assert evaluated[3]["shortfalls"] == []
     assert evaluated[2]["acceptance"] == {"judged": False, "shortfalls": []}
     strictest = replace(new_run.config, acceptance=Acceptance(jaccard=1.0, mad_share=0.0))
-    judged = evaluate(replace(new_run, phantoms=True, config=strictest))
+    judged = evaluate(into(replace(new_run, phantoms=True, config=strictest), "evaluate"))
     jaccard_short, mad_short = judged["shortfalls"]
     assert "Jaccard" in jaccard_short
     assert "median guess" in mad_short
     lenient = replace(new_run.config, acceptance=Acceptance(jaccard=0.0, mad_share=100.0))
-    assert evaluate(replace(new_run, phantoms=True, config=lenient))["shortfalls"] == []
+    assert evaluate(into(replace(new_run, phantoms=True, config=lenient), "evaluate"))["shortfalls"] == []
 
 
 def test_the_headline_tells_the_figures(evaluated):
@@ -212,5 +212,5 @@ def test_the_headline_tells_the_figures(evaluated):
 
 
 def test_the_same_again_is_the_same(evaluated, new_run):
-    first, second = evaluated[3], evaluate(new_run)
+    first, second = evaluated[3], evaluate(into(new_run, "evaluate"))
     assert first == second

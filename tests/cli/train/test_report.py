@@ -17,7 +17,7 @@ from boneage_cli.report import write
 from boneage_cli.scores import age_figures, finite, mask_figures
 from boneage_imaging.codec import decode
 
-from .conftest import BLANK, EVIL, copy_run
+from .conftest import BLANK, EVIL, copy_run, into
 
 VOID = {"meta", "link", "img", "br"}
 REFERENCES = ("src", "href", "xlink:href", "data", "poster", "action", "srcset")
@@ -59,9 +59,9 @@ class Page(HTMLParser):
 
 
 def report(run):
-    evaluate(run)
+    evaluate(into(run, "evaluate"))
     mark_done(run.workspace.stage("evaluate"), "by hand", {"seconds": 2.5})
-    summary = write(run)
+    summary = write(into(run, "report"))
     folder = run.workspace.stage("report")
     return summary, (folder / "report.html").read_text(encoding="utf-8"), folder
 
@@ -173,7 +173,7 @@ def test_the_same_again_is_the_same_page(reported, tmp_path):
     run = copy_run(reported[0], tmp_path)
     folder = run.workspace.stage("report")
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
-    write(run)
+    write(into(run, "report"))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
 
 
@@ -203,7 +203,7 @@ def test_a_run_without_labels_and_outlines_has_a_page_too(reported, tmp_path):
     metrics["intervals"]["level"] = None
     (folder / "metrics.json").write_text(json.dumps(metrics))
     (run.workspace.stage("train-regression") / "history.json").unlink()
-    summary = write(run)
+    summary = write(into(run, "report"))
     told = Page((run.workspace.stage("report") / "report.html").read_text(encoding="utf-8")).text
     assert summary["plots"] == 0
     assert "No held-out case has an outline" in told
