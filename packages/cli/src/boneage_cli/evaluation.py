@@ -20,7 +20,8 @@ from boneage_cli.outcomes import (
     write_outcomes,
 )
 from boneage_cli.provenance import set_aside
-from boneage_cli.scores import age_figures, finite, headline, mask_figures, overlap, shortfalls
+from boneage_cli.scores import age_figures, finite, mask_figures, overlap
+from boneage_cli.verdicts import headline, shortfalls
 from boneage_imaging.codec import decode, decode_mask
 
 if TYPE_CHECKING:

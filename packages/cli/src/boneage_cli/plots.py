@@ -1,22 +1,39 @@
-"""The report's plots: SVG text whose colours are the page's own, so that they read in light and in dark."""
+"""The report's plots, each an `<svg>` element: pure functions of what came out."""
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from boneage_cli.drawing import (
+    BAD,
+    DASHED,
+    FEMALE,
+    GOOD,
+    MALE,
+    MUTED,
+    YEAR,
+    legend,
+    month_ticks,
+    svg,
+    thinned,
+    whole_numbers,
+    whole_years,
+)
+from boneage_cli.scores import share_interval
+from boneage_regression.metrics import bootstrap_interval
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 __all__ = [
     "Interval",
     "Point",
     "agreement",
+    "coverage",
+    "cumulative",
     "curves",
     "differences",
     "error_by_age",
@@ -29,66 +46,38 @@ Point = tuple[float, float, bool | None]
 Interval = tuple[float, float, float, float]
 """Reference, estimate, lower and upper end, months."""
 
-# Matplotlib is given these as colours; in the finished SVG the page's CSS stands in their place.
-_CSS = {
-    "#010101": "currentColor",
-    "#020202": "var(--muted)",
-    "#030303": "var(--grid)",
-    "#040404": "var(--female)",
-    "#050505": "var(--male)",
-    "#060606": "var(--good)",
-    "#070707": "var(--bad)",
-}
-_INK, _MUTED, _GRID, _FEMALE, _MALE, _GOOD, _BAD = _CSS
-_SEXES = ((False, "girls", _FEMALE, "o"), (True, "boys", _MALE, "^"), (None, "sex unknown", _MUTED, "s"))
-_STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "boneage",
-    "path.simplify": True,
-    "font.size": 10,
-    "text.color": _INK,
-    "axes.edgecolor": _MUTED,
-    "axes.labelcolor": _INK,
-    "axes.titlesize": 10,
-    "xtick.color": _MUTED,
-    "ytick.color": _MUTED,
-    "xtick.labelcolor": _INK,
-    "ytick.labelcolor": _INK,
-    "grid.color": _GRID,
-    "grid.linewidth": 0.8,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "legend.frameon": False,
-    "legend.fontsize": 9,
-}
+_SEXES = ((False, "girls", FEMALE, "o"), (True, "boys", MALE, "^"), (None, "sex unknown", MUTED, "s"))
 _MOST_POINTS = 1500
 _MOST_INTERVALS = 90
-_YEAR = 12
+_GROUP_MONTHS = 3 * YEAR
+_FEWEST = 5  # cases of a group before an interval is drawn for it
+_DRAWS = 500
+_TOLD_MONTHS = 48  # how far the plot of errors reaches
+_TALL = 3.8
 
 
 def agreement(points: Sequence[Point], *, label: str) -> str:
-    """Draws estimates against the reference, with the 45 degree line.
+    """Draws estimates against the reference, with the 45 degree line and a band of a year on either side.
 
     Args:
         points: Of each case.
         label: Says what is seen, for those who do not see it.
-
-    Returns:
-        An `<svg>` element.
     """
 
     def draw(axes: Axes) -> None:
-        ends = _ends([0, 19 * _YEAR, *(value for truth, answer, _ in points for value in (truth, answer))])
-        axes.plot(ends, ends, color=_MUTED, linewidth=1, linestyle=(0, (4, 3)))
-        _scatter(axes, [(truth, answer, male) for truth, answer, male in points])
+        ends = whole_years([0, 19 * YEAR, *(value for point in points for value in point[:2])])
+        axes.fill_between(
+            ends, np.subtract(ends, YEAR), np.add(ends, YEAR), color=MUTED, alpha=0.14, linewidth=0
+        )
+        axes.plot(ends, ends, color=MUTED, linewidth=1, linestyle=DASHED)
+        _scatter(axes, points)
         axes.set(
             xlim=ends, ylim=ends, aspect="equal", xlabel="reference age (months)", ylabel="estimate (months)"
         )
-        _month_ticks(axes.xaxis, ends)
-        _month_ticks(axes.yaxis, ends)
+        month_ticks(axes.xaxis, ends)
+        month_ticks(axes.yaxis, ends)
 
-    return _svg(draw, label, height=4.2)
+    return svg(draw, label, height=4.2)
 
 
 def differences(points: Sequence[Point], *, label: str) -> str:
@@ -98,9 +87,9 @@ def differences(points: Sequence[Point], *, label: str) -> str:
         found = [((truth + answer) / 2, answer - truth, male) for truth, answer, male in points]
         errors = np.array([error for _, error, _ in found])
         mean, sd = float(errors.mean()), float(errors.std(ddof=1)) if len(errors) > 1 else 0.0
-        axes.axhline(0, color=_MUTED, linewidth=0.8)
-        for offset, style in ((0.0, "-"), (1.96 * sd, (0, (4, 3))), (-1.96 * sd, (0, (4, 3)))):
-            axes.axhline(mean + offset, color=_BAD, linewidth=1, linestyle=style)
+        axes.axhline(0, color=MUTED, linewidth=0.8)
+        for offset, style in ((0.0, "-"), (1.96 * sd, DASHED), (-1.96 * sd, DASHED)):
+            axes.axhline(mean + offset, color=BAD, linewidth=1, linestyle=style)
             axes.annotate(
                 f"{mean + offset:+.0f}",
                 (1, mean + offset),
@@ -111,47 +100,93 @@ def differences(points: Sequence[Point], *, label: str) -> str:
                 fontsize=9,
             )
         _scatter(axes, found)
-        ends = _ends([middle for middle, _, _ in found])
-        axes.set(xlim=ends, xlabel="mean of both (months)", ylabel="estimate less reference")
-        _month_ticks(axes.xaxis, ends)
+        ends = whole_years([middle for middle, _, _ in found])
+        axes.set(xlim=ends, xlabel="mean of both (months)", ylabel="estimate less reference (months)")
+        month_ticks(axes.xaxis, ends)
 
-    return _svg(draw, label)
+    return svg(draw, label, height=_TALL)
 
 
-def error_by_age(points: Sequence[Point], *, label: str, years: int = 2) -> str:
-    """Draws the MAD of each group of ages as a bar, with the number of cases on it."""
+def error_by_age(points: Sequence[Point], *, label: str) -> str:
+    """Draws the MAD of each group of ages, girls and boys apart, with its interval and the number of cases."""
 
     def draw(axes: Axes) -> None:
-        step = years * _YEAR
-        groups: dict[int, list[float]] = {}
-        for truth, answer, _ in points:
-            groups.setdefault(int(truth // step), []).append(abs(answer - truth))
-        for index, errors in sorted(groups.items()):
-            height = float(np.mean(errors))
-            axes.bar((index + 0.5) * step, height, width=0.82 * step, color=_MALE, alpha=0.75)
-            axes.annotate(
-                str(len(errors)),
-                ((index + 0.5) * step, height),
-                xytext=(0, 3),
-                textcoords="offset points",
-                ha="center",
-                fontsize=9,
-            )
-        ends = (min(groups) * step, (max(groups) + 1) * step)
-        axes.set(xlim=ends, xlabel="reference age (months)", ylabel="MAD (months)")
+        shown = [sex for sex in _SEXES if any(male is sex[0] for *_, male in points)]
+        width = 0.84 * _GROUP_MONTHS / len(shown)
+        for index, (sex, name, color, _) in enumerate(shown):
+            groups = _by_age([point for point in points if point[2] is sex])
+            for group, members in groups.items():
+                place = (group + 0.08) * _GROUP_MONTHS + (index + 0.5) * width
+                _bar(axes, place, 0.92 * width, members, color, name if group == min(groups) else "")
+        _age_axis(axes, [truth for truth, *_ in points])
+        axes.set(ylabel="MAD (months)")
         axes.margins(y=0.12)
-        _month_ticks(axes.xaxis, ends)
+        axes.grid(visible=False, axis="x")
+        legend(axes)
 
-    return _svg(draw, label)
+    return svg(draw, label, height=_TALL)
+
+
+def _by_age(rows: Sequence[Any]) -> dict[int, list[Any]]:
+    """The rows by age group; the reference age stands first in each."""
+    groups: dict[int, list[Any]] = {}
+    for row in rows:
+        groups.setdefault(int(row[0] // _GROUP_MONTHS), []).append(row)
+    return dict(sorted(groups.items()))
+
+
+def _age_axis(axes: Axes, ages: Sequence[float]) -> None:
+    groups = [int(age // _GROUP_MONTHS) for age in ages]
+    ends = (min(groups) * _GROUP_MONTHS, (max(groups) + 1) * _GROUP_MONTHS)
+    axes.set(xlim=ends, xlabel="reference age (months)")
+    month_ticks(axes.xaxis, ends, _GROUP_MONTHS // YEAR)
+
+
+def _bar(axes: Axes, place: float, width: float, points: Sequence[Point], color: str, name: str) -> None:
+    """One bar as high as the MAD, its interval if there are enough cases, and how many there are."""
+    truth, told = (np.array(column, float) for column in zip(*[point[:2] for point in points], strict=True))
+    top = height = float(np.mean(np.abs(told - truth)))
+    axes.bar(place, height, width=width, color=color, alpha=0.75, label=name)
+    if len(points) >= _FEWEST:
+        low, top = bootstrap_interval(told, truth, samples=_DRAWS)
+        axes.vlines(place, low, top, color=MUTED, linewidth=1.2)
+    _count(axes, len(points), (place, top))
+
+
+def _count(axes: Axes, count: int, place: tuple[float, float]) -> None:
+    axes.annotate(str(count), place, xytext=(0, 3), textcoords="offset points", ha="center", fontsize=8)
+
+
+def cumulative(errors: Mapping[str, Sequence[float]], *, label: str) -> str:
+    """Draws in which share of the cases the error is at most so many months.
+
+    Args:
+        errors: Absolute errors in months, by whose they are: the estimates', then a guess's.
+        label: Says what is seen.
+    """
+
+    def draw(axes: Axes) -> None:
+        for (name, values), (color, style) in zip(
+            errors.items(), ((MALE, "-"), (MUTED, DASHED)), strict=False
+        ):
+            ordered = np.sort(np.asarray(values, float))
+            shares = 100 * np.arange(1, len(ordered) + 1) / len(ordered)
+            axes.step([0, *ordered], [0, *shares], where="post", color=color, linestyle=style, label=name)
+        ends = (0, _TOLD_MONTHS)
+        axes.set(xlim=ends, ylim=(0, 100), xlabel="off by at most (months)", ylabel="cases (%)")
+        month_ticks(axes.xaxis, ends, 1)
+        legend(axes)
+
+    return svg(draw, label, height=_TALL)
 
 
 def intervals(rows: Sequence[Interval], *, label: str) -> str:
     """Draws the interval of each case in the order of the estimates, and whether the reference lies in it."""
 
     def draw(axes: Axes) -> None:
-        shown = _thinned(sorted(rows, key=lambda row: (row[1], row[0])), _MOST_INTERVALS)
-        for name, color, wanted in (("inside", _GOOD, True), ("outside", _BAD, False)):
-            at = [(x, row) for x, row in enumerate(shown) if bool(row[2] <= row[0] <= row[3]) == wanted]
+        shown = thinned(sorted(rows, key=lambda row: (row[1], row[0])), _MOST_INTERVALS)
+        for name, color, wanted in (("inside", GOOD, True), ("outside", BAD, False)):
+            at = [(x, row) for x, row in enumerate(shown) if _holds(row) == wanted]
             if not at:
                 continue
             places = [x for x, _ in at]
@@ -168,9 +203,38 @@ def intervals(rows: Sequence[Interval], *, label: str) -> str:
                 label=f"reference {name}",
             )
         axes.set(xlabel="cases in the order of their estimates", ylabel="months", xticks=[])
-        _legend(axes)
+        month_ticks(axes.yaxis, axes.get_ylim())
+        legend(axes)
 
-    return _svg(draw, label)
+    return svg(draw, label, height=_TALL)
+
+
+def coverage(rows: Sequence[Interval], *, label: str, level: float | None = None) -> str:
+    """Draws the share of references that lie in their interval, by reference age, with the share's interval.
+
+    Args:
+        rows: Of each case.
+        label: Says what is seen.
+        level: The share that the intervals are made for.
+    """
+
+    def draw(axes: Axes) -> None:
+        for group, members in _by_age(rows).items():
+            held, count, place = sum(map(_holds, members)), len(members), (group + 0.5) * _GROUP_MONTHS
+            low, high = share_interval(held, count)
+            axes.vlines(place, 100 * low, 100 * high, color=MALE, linewidth=1.5)
+            axes.plot(place, 100 * held / count, "o", color=MALE, markersize=6, clip_on=False)
+            _count(axes, count, (place, 101))
+        if level is not None:
+            axes.axhline(100 * level, color=BAD, linewidth=1, linestyle=DASHED)
+        _age_axis(axes, [row[0] for row in rows])
+        axes.set(ylim=(0, 106), ylabel="reference in its interval (%)", yticks=range(0, 101, 20))
+
+    return svg(draw, label, height=_TALL)
+
+
+def _holds(row: Interval) -> bool:
+    return bool(row[2] <= row[0] <= row[3])
 
 
 def histogram(values: Sequence[float], *, label: str, wanted: float | None = None) -> str:
@@ -180,13 +244,13 @@ def histogram(values: Sequence[float], *, label: str, wanted: float | None = Non
         least = max(0.0, min([*values, wanted or 1.0]) - 0.02)
         step = next(step for step in (0.005, 0.01, 0.02, 0.05) if (1 - least) / step <= 30 or step == 0.05)
         edges = 1 - step * np.arange(int(np.ceil((1 - least) / step)) + 1)[::-1]
-        axes.hist(values, bins=edges.tolist(), color=_MALE, alpha=0.75, rwidth=0.9)
+        axes.hist(values, bins=edges.tolist(), color=MALE, alpha=0.75, rwidth=0.9)
         if wanted is not None:
-            axes.axvline(wanted, color=_BAD, linewidth=1, linestyle=(0, (4, 3)))
+            axes.axvline(wanted, color=BAD, linewidth=1, linestyle=DASHED)
         axes.set(xlim=(edges[0], 1), xlabel="Jaccard index", ylabel="masks")
-        axes.yaxis.set_major_locator(_whole_numbers())
+        axes.yaxis.set_major_locator(whole_numbers())
 
-    return _svg(draw, label)
+    return svg(draw, label)
 
 
 def curves(lines: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]], *, label: str, ylabel: str) -> str:
@@ -206,7 +270,7 @@ def curves(lines: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]], *, label:
                 if entries:
                     axes.plot(
                         *np.array(entries, float).T,
-                        color=_MUTED if faint else _MALE,
+                        color=MUTED if faint else MALE,
                         alpha=0.7,
                         linewidth=1 if faint else 1.5,
                         marker="" if len(entries) > 1 else "o",
@@ -216,14 +280,14 @@ def curves(lines: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]], *, label:
         if values and max(values) > 15 * min(values):
             axes.set_yscale("log")
         axes.set(xlabel="epoch", ylabel=ylabel)
-        axes.xaxis.set_major_locator(_whole_numbers())
-        _legend(axes)
+        axes.xaxis.set_major_locator(whole_numbers())
+        legend(axes)
 
-    return _svg(draw, label)
+    return svg(draw, label)
 
 
 def _scatter(axes: Axes, points: Sequence[Point]) -> None:
-    thin = _thinned(points, _MOST_POINTS)
+    thin = thinned(points, _MOST_POINTS)
     size = 22 if len(thin) < 300 else 12
     for male, name, color, marker in _SEXES:
         xy = [(x, y) for x, y, sex in thin if sex is male]
@@ -232,76 +296,4 @@ def _scatter(axes: Axes, points: Sequence[Point]) -> None:
             axes.scatter(
                 x, y, s=size, color=color, marker=marker, alpha=0.65, linewidths=0, label=name, clip_on=False
             )
-    _legend(axes)
-
-
-def _legend(axes: Axes) -> None:
-    handles, names = axes.get_legend_handles_labels()
-    if len(names) > 1:
-        axes.legend(
-            handles,
-            names,
-            loc="lower left",
-            bbox_to_anchor=(-0.02, 1),
-            ncols=3,
-            handletextpad=0.3,
-            columnspacing=1,
-        )
-
-
-def _ends(values: Sequence[float]) -> tuple[float, float]:
-    """Whole years that hold all months."""
-    return _YEAR * float(np.floor(min(values) / _YEAR)), _YEAR * float(np.ceil(max(values) / _YEAR))
-
-
-def _month_ticks(axis: Any, ends: tuple[float, float]) -> None:
-    step = 24 if ends[1] - ends[0] <= 168 else 48
-    axis.set_ticks(np.arange(step * np.ceil(ends[0] / step), ends[1] + 1, step))
-
-
-def _whole_numbers() -> Any:
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(integer=True)
-
-
-def _thinned(items: Sequence[Any], most: int) -> Sequence[Any]:
-    """At most so many items, evenly taken."""
-    if len(items) <= most:
-        return items
-    return [items[round(index)] for index in np.linspace(0, len(items) - 1, most)]
-
-
-def _svg(draw: Any, label: str, *, height: float = 3.3) -> str:
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    with rc_context(_STYLE):
-        figure: Figure = Figure(figsize=(4.2, height), layout="constrained", facecolor="none")
-        FigureCanvasSVG(figure)
-        axes = figure.add_subplot(facecolor="none")
-        axes.grid(visible=True)
-        draw(axes)
-        text = io.StringIO()
-        figure.savefig(
-            text, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
-        )
-    return _for_page(text.getvalue(), label)
-
-
-def _for_page(text: str, label: str) -> str:
-    """Leaves the `<svg>` element alone, in the page's colours and font, with a label for screen readers."""
-    from html import escape
-
-    body = text[text.index("<svg") :]
-    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
-    for color, css in _CSS.items():
-        body = body.replace(color, css)
-    body = re.sub(r"font-family: [^;\"]*", "font-family: var(--font)", body)
-    body = re.sub(r"font: ([0-9.]+px) [^;\"]*", r"font: \1 var(--font)", body)
-    opening = re.match(r"<svg[^>]*viewBox=\"([^\"]*)\"[^>]*>", body)
-    if opening is None:  # pragma: no cover
-        raise ValueError("matplotlib wrote an SVG without a viewBox")
-    head = f'<svg viewBox="{opening[1]}" role="img" aria-label="{escape(label)}" xmlns:xlink="http://www.w3.org/1999/xlink">'
-    return head + body[opening.end() :]
+    legend(axes)

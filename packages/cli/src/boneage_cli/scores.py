@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,14 +14,19 @@ from boneage_regression.metrics import bootstrap_interval, mean_absolute_deviati
 from boneage_regression.summary import summarize
 from boneage_segmentation.metrics import dice, jaccard
 
-if TYPE_CHECKING:
-    from boneage_cli.config import Acceptance
-
-__all__ = ["age_figures", "finite", "headline", "mask_figures", "overlap", "remarks", "score", "shortfalls"]
+__all__ = [
+    "age_figures",
+    "finite",
+    "mask_figures",
+    "overlap",
+    "score",
+    "share_interval",
+]
 
 _SEED = 0
-_FLAT = 0.3  # estimates that vary by less than this share of the truth are all but constant
+_Z = 1.96  # standard deviations on either side that hold 95 %
 _FIGURES = ("mad", "mad_interval", "rmse", "rmse_interval", "bias", "over_12_months", "over_24_months")
+_TABLE_1 = ("count", "rmse", "rmse_interval", "mad", "mad_interval")
 Pair = tuple[float, float, bool | None]
 """Truth and answer in months, and whether the child is male (None: unknown)."""
 
@@ -73,7 +78,7 @@ def age_figures(
         "floors": _floors(train, test),
         "intervals": _coverage(test),
         "table_1": [
-            {"part": name, "rmse": figures["rmse"], "mad": figures["mad"]}
+            {"part": name, **{figure: figures[figure] for figure in _TABLE_1}}
             for name, rows in (("training", train), ("test", test))
             for figures in [score(_answered(rows))]
         ],
@@ -163,12 +168,26 @@ def _coverage(test: Sequence[Outcome]) -> dict[str, Any]:
         if row.lower is not None and row.upper is not None and row.truth_months is not None
     ]
     if not rows:
-        return {"count": 0, "coverage": None, "mean_width": None}
+        return {"count": 0, "coverage": None, "coverage_interval": None, "mean_width": None}
+    held = sum(lower <= truth <= upper for lower, truth, upper in rows)
     return {
         "count": len(rows),
-        "coverage": statistics.fmean(lower <= truth <= upper for lower, truth, upper in rows),
+        "coverage": held / len(rows),
+        "coverage_interval": list(share_interval(held, len(rows))),
         "mean_width": statistics.fmean(upper - lower for lower, _, upper in rows),
     }
+
+
+def share_interval(hits: int, count: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson, 1927), which also holds for few cases and for shares near 1.
+
+    >>> [round(end, 2) for end in share_interval(9, 10)]
+    [0.6, 0.98]
+    """
+    share, spread = hits / count, _Z**2 / count
+    middle = (share + spread / 2) / (1 + spread)
+    half = _Z / (1 + spread) * math.sqrt(share * (1 - share) / count + spread / (4 * count))
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def overlap(mask: Any, truth: Any) -> tuple[float, float]:
@@ -206,79 +225,6 @@ def _mean_interval(values: Sequence[float]) -> list[float] | None:
     if len(values) < 2:
         return None
     return list(bootstrap_interval(values, values, lambda told, _: float(np.mean(told)), seed=_SEED))
-
-
-def shortfalls(metrics: Mapping[str, Any], acceptance: Acceptance) -> list[str]:
-    """Says in plain sentences what a run on phantoms should have reached and did not."""
-    found = []
-    jaccard = metrics["segmentation"]["test"]["jaccard_mean"]
-    if jaccard is None:
-        found.append("no held-out mask could be compared with its outline")
-    elif jaccard < acceptance.jaccard:
-        found.append(
-            f"the mean Jaccard index of the held-out masks is {jaccard:.3f}, "
-            f"below the {acceptance.jaccard:.3f} wanted"
-        )
-    reached, floor = metrics["test"]["mad"], metrics["floors"]["median_guess"]["mad"]
-    if reached is None or floor is None:
-        found.append("no held-out age could be compared with the median guess")
-    elif reached > acceptance.mad_share * floor:
-        found.append(
-            f"the MAD of the test part is {reached:.1f} months, above {acceptance.mad_share:g} of the median "
-            f"guess's {floor:.1f} months ({acceptance.mad_share * floor:.1f})"
-        )
-    return found
-
-
-def headline(metrics: Mapping[str, Any]) -> list[str]:
-    """The main figures in plain lines."""
-    test, floor, masks = metrics["test"], metrics["floors"]["median_guess"], metrics["segmentation"]["test"]
-    lines = []
-    if test["count"]:
-        lines.append(
-            f"ages: MAD {test['mad']:.1f} months{_between(test['mad_interval'], '.1f')}, "
-            f"RMSE {test['rmse']:.1f}, on {test['count']} held-out cases ({test['unanswered']} unanswered)"
-        )
-    if floor["count"]:
-        lines.append(f"guessing the training labels' median gives MAD {floor['mad']:.1f} months on the same")
-    if metrics["intervals"]["count"]:
-        lines.append(
-            f"intervals: the truth lies in {100 * metrics['intervals']['coverage']:.0f} %, "
-            f"mean width {metrics['intervals']['mean_width']:.1f} months"
-        )
-    if masks["count"]:
-        lines.append(
-            f"masks: Jaccard {masks['jaccard_mean']:.3f}{_between(masks['jaccard_interval'], '.3f')}, "
-            f"least {masks['jaccard_least']:.3f}, on {masks['count']} held-out outlines"
-        )
-    return lines
-
-
-def _between(interval: Sequence[float] | None, form: str) -> str:
-    return f" (95 % interval {interval[0]:{form}} to {interval[1]:{form}})" if interval else ""
-
-
-def remarks(metrics: Mapping[str, Any]) -> list[str]:
-    """What a reader of the figures should not overlook, in plain sentences."""
-    test, floor, found = metrics["test"], metrics["floors"]["median_guess"], metrics["intervals"]
-    told = []
-    if test["mad_interval"] and floor["mad"] is not None and test["mad_interval"][1] >= floor["mad"]:
-        told.append("the estimates are not clearly better than always guessing the median")
-    spread = test["mean_absolute_deviation"]
-    if test["count"] > 1 and spread["answers"] < _FLAT * spread["truth"]:
-        told.append("the estimates hardly differ from case to case")
-    level = found.get("level")
-    if level and found["count"] and _is_below(found["coverage"], level, found["count"]):
-        told.append(
-            f"the intervals hold the reference in {100 * found['coverage']:.0f} % of the held-out cases, "
-            f"which is less than the {100 * level:.0f} % they are made for, by more than chance"
-        )
-    return told
-
-
-def _is_below(share: float, wanted: float, count: int) -> bool:
-    """Whether a share lies below the wanted one by more than two standard errors."""
-    return share < wanted - 2 * math.sqrt(wanted * (1 - wanted) / count)
 
 
 def finite(value: Any) -> Any:
