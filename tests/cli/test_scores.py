@@ -16,7 +16,8 @@ from boneage_cli.outcomes import (
     write_mask_outcomes,
     write_outcomes,
 )
-from boneage_cli.scores import age_figures, finite, headline, mask_figures, remarks, score, shortfalls
+from boneage_cli.scores import age_figures, finite, mask_figures, score, share_interval
+from boneage_cli.verdicts import headline, remarks, shortfalls
 
 ONE = Outcome("a", "test", -1, True, 100.0, 90.0, 80.0, 99.0, "ok", "", None)
 
@@ -153,3 +154,33 @@ def test_a_table_of_masks_is_read_back_as_it_was_written(tmp_path):
     rows = [MaskOutcome('a,"b"', "test", 0.123456, 1.0)]
     write_mask_outcomes(tmp_path / "masks.csv", rows)
     assert read_mask_outcomes(tmp_path / "masks.csv") == rows
+
+
+@given(st.integers(1, 500), st.data())
+def test_the_interval_of_a_share_holds_it_and_narrows_with_the_cases(count, data):
+    hits = data.draw(st.integers(0, count))
+    low, high = share_interval(hits, count)
+    assert 0 <= low <= hits / count <= high <= 1
+    many = share_interval(100 * hits, 100 * count)
+    assert many[1] - many[0] < high - low
+
+
+@given(st.integers(1, 500), st.data())
+def test_the_ends_of_that_interval_lie_196_standard_errors_of_their_own_away(count, data):
+    share = data.draw(st.integers(0, count)) / count
+    for end in share_interval(round(share * count), count):
+        assert (share - end) ** 2 == pytest.approx(1.96**2 * end * (1 - end) / count, abs=1e-9)
+
+
+def test_the_coverage_has_an_interval():
+    rows = [replace(ONE, case_id=str(n), upper=99.0 if n else 120.0) for n in range(4)]
+    found = age_figures(rows)["intervals"]
+    assert (found["coverage"], found["coverage_interval"]) == (0.25, list(share_interval(1, 4)))
+
+
+def test_table_1_has_intervals():
+    rows = [replace(ONE, case_id=str(n), age_months=90.0 + n) for n in range(8)]
+    (row,) = [row for row in age_figures(rows)["table_1"] if row["part"] == "test"]
+    assert row["count"] == 8
+    assert row["mad_interval"][0] < row["mad"] < row["mad_interval"][1]
+    assert row["rmse_interval"][0] < row["rmse"] < row["rmse_interval"][1]

@@ -15,6 +15,7 @@ import pytest
 from boneage_cli import mapping
 from boneage_cli.config import Phantoms, Prepare, RunConfig, Split
 from boneage_cli.markers import mark_done
+from boneage_cli.models import find_shipped_segmentation, replace_folder
 from boneage_cli.pipeline import Run
 from boneage_cli.progress import Progress
 from boneage_cli.sources import Data, list_cases
@@ -128,7 +129,7 @@ def prepared_run(tmp_path_factory) -> Run:
         _mark(run, name, getattr(mapping, name)(into(run, name)))
     _write_model(run)
     _mark(run, "train-regression", {"cases": COUNT})
-    run.workspace.stage("train-segmentation").mkdir()
+    replace_folder(find_shipped_segmentation(), run.workspace.segmentation_model)
     _mark(run, "train-segmentation", {"trained": False})
     return run
 

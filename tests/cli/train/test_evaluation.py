@@ -128,9 +128,9 @@ def test_the_figures_are_those_of_the_table(evaluated):
         assert low <= found["mad"] <= high
     assert metrics["training"]["in_sample"] is True
     assert summary["test_mad"] == metrics["test"]["mad"]
+    shown = ("count", "rmse", "rmse_interval", "mad", "mad_interval")
     assert metrics["table_1"] == [
-        {"part": "training", "rmse": metrics["training"]["rmse"], "mad": metrics["training"]["mad"]},
-        {"part": "test", "rmse": metrics["test"]["rmse"], "mad": metrics["test"]["mad"]},
+        {"part": part, **{name: metrics[part][name] for name in shown}} for part in ("training", "test")
     ]
 
 

@@ -12,6 +12,7 @@ from boneage_cli.config import Acceptance
 from boneage_cli.evaluation import evaluate
 from boneage_cli.labels import write_table
 from boneage_cli.markers import mark_done
+from boneage_cli.montage import LONG_SIDE
 from boneage_cli.outcomes import read_outcomes, write_outcomes
 from boneage_cli.report import write
 from boneage_cli.scores import age_figures, finite, mask_figures
@@ -110,7 +111,7 @@ def test_every_picture_can_be_seen_and_is_described(written, page):
     for picture in pictures:
         head, data = picture["src"].split(",")
         assert head in ("data:image/jpeg;base64", "data:image/png;base64")
-        assert max(decode(base64.b64decode(data)).shape) <= 320
+        assert max(decode(base64.b64decode(data)).shape) <= LONG_SIDE
         assert picture["alt"]
     for drawing in page.all("svg"):
         assert drawing["aria-label"]
@@ -154,19 +155,53 @@ def test_it_says_what_was_computed(written, page):
 
 
 def test_it_shows_all_plots_and_steps(written, page):
-    assert written[0]["plots"] == len(page.all("svg")) == 9
+    plots = [tag for tag in page.all("svg") if tag.get("class") == "plot"]
+    assert written[0]["plots"] == len(plots) == 11
     for caption in ("as taken", "CLAHE", "mask given", "masked", "turned, the age network's input"):
         assert caption in page.text
 
 
 def test_the_manifest_names_what_the_figures_rest_on(written):
     _, _, manifest = written
+    stages = manifest["stages"]
     assert manifest["configuration"]["prepare"]["clip_limit"] == 2.0
     assert manifest["versions"]["boneage-cli"]
-    assert manifest["stages"]["evaluate"]["seconds"] == 2.5
-    assert set(manifest["stages"]["evaluate"]["digests"]) == {"predictions.csv", "masks.csv", "metrics.json"}
-    assert "model/model.onnx" in manifest["stages"]["train-regression"]["digests"]
-    assert re.fullmatch("[0-9a-f]{64}", manifest["code"])
+    assert stages["evaluate"]["seconds"] == 2.5
+    written_by = {name: stage["output"].get("digests", {}) for name, stage in stages.items()}
+    assert set(written_by["evaluate"]) == {"predictions.csv", "masks.csv", "metrics.json"}
+    assert "model/model.onnx" in written_by["train-regression"]
+    for stage in stages.values():
+        for name, digest in stage["inputs"].items():
+            assert digest == stages[name]["output"]["digest"]
+    assert set(stages["evaluate"]["inputs"]) == set(stages) - {"evaluate"}
+    assert re.fullmatch("[0-9a-f]{64}", manifest["code"]["sha256"])
+    assert manifest["machine"]["cores"] >= 1
+
+
+def test_the_manifest_tells_the_headline_and_the_counts(written):
+    _, _, manifest = written
+    metrics, told = manifest["metrics"], manifest["headline"]
+    assert told["mad_months"] == {
+        "value": metrics["test"]["mad"],
+        "interval": metrics["test"]["mad_interval"],
+        "count": metrics["test"]["count"],
+    }
+    assert told["jaccard"]["value"] == metrics["segmentation"]["test"]["jaccard_mean"]
+    assert manifest["counts"] == metrics["data"]
+    assert [row["case_id"] for row in manifest["set_aside"]] == ["broken"]
+    assert (manifest["format"], manifest["notice"]) == ("boneage-run/1", "Not a medical device.")
+
+
+def test_the_manifest_and_the_page_bring_the_model_cards(written, page):
+    _, _, manifest = written
+    for name in ("segmentation", "regression"):
+        card = manifest["models"][name]
+        assert card["kind"] == name
+        assert card["digest"][:16] in page.text
+        assert card["licence"] in page.text
+    assert "CC BY-NC" in manifest["models"]["segmentation"]["licence"]
+    assert "None stated" in manifest["models"]["regression"]["licence"]
+    assert any("Weak" in text for text in manifest["models"]["segmentation"]["remarks"])
 
 
 def test_the_same_again_is_the_same_page(reported, tmp_path):
@@ -207,5 +242,5 @@ def test_a_run_without_labels_and_outlines_has_a_page_too(reported, tmp_path):
     told = Page((run.workspace.stage("report") / "report.html").read_text(encoding="utf-8")).text
     assert summary["plots"] == 0
     assert "No held-out case has an outline" in told
-    assert "None" not in told
+    assert not re.search(r"\bNone\b(?! stated)", told)
     assert "nan" not in told.split()

@@ -37,7 +37,7 @@ def outcome_plots(
         if row.truth_months is not None and row.out_of_fold_months is not None
     ]
     jaccards = [row.jaccard for row in masks if row.part == TEST]
-    drawn = {}
+    drawn: dict[str, str] = {}
     if test:
         drawn |= _errors(test, metrics["floors"]["median_guess"].get("age_months"))
     if training:

@@ -18,9 +18,9 @@ __all__ = ["describe"]
 
 NOTICE = "Not a medical device."
 _OURS = tuple(f"boneage-{name}" for name in ("imaging", "segmentation", "regression", "sparkrun", "cli"))
-_BASE = ("numpy", "opencv-python-headless", "onnxruntime", "pyarrow", "typer", "rich")
+_BASE = ("numpy", "opencv-python-headless", "onnxruntime", "pyarrow", "jinja2", "typer", "rich")
 _EXTRAS = {
-    "train": ("tensorflow", "keras", "tf2onnx", "onnx", "jinja2", "matplotlib"),
+    "train": ("tensorflow", "keras", "tf2onnx", "onnx", "matplotlib"),
     "spark": ("pyspark", "tensorflowonspark", "hdfs"),
     "dicom": ("pydicom",),
 }

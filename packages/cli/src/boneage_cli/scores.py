@@ -187,7 +187,8 @@ def share_interval(hits: int, count: int) -> tuple[float, float]:
     share, spread = hits / count, _Z**2 / count
     middle = (share + spread / 2) / (1 + spread)
     half = _Z / (1 + spread) * math.sqrt(share * (1 - share) / count + spread / (4 * count))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # Rounding must not leave the share itself outside.
+    return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
 
 
 def overlap(mask: Any, truth: Any) -> tuple[float, float]:
