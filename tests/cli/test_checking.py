@@ -157,7 +157,7 @@ def test_every_bad_line_of_the_table_is_named(data: Path):
         data, lambda rows: [*rows, rows[0], "x,-1,True", "y,900,True", "z,12,perhaps", "../../x,1,True"]
     )
     told = wrongs(data)
-    for line, said in ((26, "twice"), (27, "'-1'"), (28, "'900'"), (29, "'perhaps'")):
+    for line, said in ((26, "stands in line 2 already"), (27, "'-1'"), (28, "'900'"), (29, "'perhaps'")):
         assert any(f"line {line}: " in text and said in text for text in told.split("\n"))
     assert check(data).summary["labels"]["without_radiograph"] == ["../../x"]
 

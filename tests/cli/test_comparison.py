@@ -1,6 +1,7 @@
 """Tables of ages and folders of masks, compared without a run."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -66,10 +67,12 @@ def test_a_table_without_any_answer_says_so(tmp_path, labels):
     [
         ("", "id,age_months would do"),
         ("case,age\n1,2\n", "case,age"),
-        ("id,age_months\n1,10\n1,11\n", "row 3"),
+        ("id,age_months\n1,10\n1,11\n", "line 3"),
         ("id,age_months\n1,ten\n", "'ten'"),
         ("id,age_months\n1,nan\n", "'nan'"),
-        ("id,age_months\n1,10,3\n", "row 2"),
+        ("id,age_months\n1,10,3\n", "line 2"),
+        ("id,age_months,age_months\n1,10,3\n", "id,age_months,age_months"),
+        ('id,age_months\n"1,10\n', "never closed"),
         ("id,age_months\n77,10\n", "no case in common"),
     ],
 )
@@ -125,6 +128,29 @@ def test_the_tools_files_and_polygons_are_brought_to_the_masks_size(tmp_path):
     found, _ = evaluate_mask_folders(predicted, truth)
     assert found["cases"]["polygon"]["jaccard"] == 1.0
     assert found["cases"]["tool"]["jaccard"] > 0.9
+
+
+def test_what_cannot_be_read_is_set_aside_and_counted(tmp_path):
+    predicted, truth = tmp_path / "predicted", tmp_path / "truth"
+    predicted.mkdir()
+    truth.mkdir()
+    for name in ("good", "bad-mask", "bad-truth", "pipe"):
+        (predicted / f"{name}.png").write_bytes(encode_png(square(10)))
+        (truth / f"{name}.png").write_bytes(encode_png(square(10)))
+    (predicted / "bad-mask.png").write_bytes(b"")
+    (truth / "bad-truth.png").write_bytes(b"text")
+    (predicted / "pipe.png").unlink()
+    os.mkfifo(predicted / "pipe.png")
+    found, lines = evaluate_mask_folders(predicted, truth)
+    assert list(found["cases"]) == ["good"]
+    reasons = {entry["id"]: entry["reason"] for entry in found["set_aside"]}
+    assert reasons["bad-mask"] == "its mask bad-mask.png: the file is empty"
+    assert "outline bad-truth.png: this is no picture file" in reasons["bad-truth"]
+    assert reasons["pipe"] == "its mask pipe.png: it is a pipe, not a file"
+    assert sum(line.startswith("set aside ") for line in lines) == 3
+    (predicted / "good.png").write_bytes(b"")
+    with pytest.raises(DataError, match="not one case could be compared; set aside"):
+        evaluate_mask_folders(predicted, truth)
 
 
 def test_folders_that_will_not_do_are_named(tmp_path):

@@ -1,6 +1,8 @@
 """Commands on folders: right pictures and names, bad files set aside, the same with any number of workers."""
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import cv2
@@ -235,13 +237,33 @@ def test_what_has_no_usable_mask_is_set_aside(phantoms: Path, tmp_path: Path):
     assert "empty" in reasons["empty.png"]
 
 
-def test_two_masks_of_one_name_are_refused(phantoms: Path, tmp_path: Path):
-    for name in ("a.png", "a.bmp"):
-        (tmp_path / name).write_bytes((phantoms / "outlines" / "phantom-00000.png").read_bytes())
-    with pytest.raises(DataError, match="2 files are named 'a'"):
-        align(phantoms / "images", tmp_path / "out", tmp_path)
+def test_a_case_with_two_masks_is_set_aside_and_the_rest_is_done(phantoms: Path, tmp_path: Path):
+    masks, ids = tmp_path / "masks", [f"phantom-{index:05d}" for index in range(COUNT)]
+    shutil.copytree(phantoms / "outlines", masks)
+    shutil.copy(masks / f"{ids[0]}.png", masks / f"{ids[0]}.tif")
+    (masks / f"{ids[1]}.png").unlink()
+    os.mkfifo(masks / f"{ids[1]}.png")
+    result = align(phantoms / "images", tmp_path / "out", masks)
+    assert sorted(contents(tmp_path / "out")) == [f"{case_id}.png" for case_id in ids[2:]]
+    assert [name for name, _ in result.failed] == [f"{case_id}.png" for case_id in ids[:2]]
+    assert f"2 files are named '{ids[0]}'" in result.failed[0][1]
+    assert "it is a pipe" in result.failed[1][1]
     with pytest.raises(CallError, match="not a folder"):
         align(phantoms / "images", tmp_path / "out", tmp_path / "none")
+
+
+def test_what_is_no_picture_file_never_takes_the_place_of_a_picture(phantoms: Path, tmp_path: Path):
+    images = tmp_path / "in"
+    images.mkdir()
+    shutil.copy(phantoms / "images" / "phantom-00000.png", images / "a.png")
+    (images / "a.gif").write_bytes(b"GIF89a")
+    (images / "a.tif").mkdir()
+    os.mkfifo(images / "b.png")
+    for _ in range(2):
+        result = resize(images, tmp_path / "out")
+        assert sorted(contents(tmp_path / "out")) == ["a.png"]
+        assert [name for name, _ in result.failed] == ["a.gif", "a.tif", "b.png"]
+        assert (result.summary["files"], result.summary["done"]) == (4, 1)
 
 
 # phantom

@@ -1,5 +1,6 @@
 """Tables of labels: what people have is read, and what cannot be read is refused with file and line."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -75,8 +76,13 @@ def test_without_a_column_of_the_sex_it_is_unknown(tmp_path: Path) -> None:
         ("id,boneage,male\na,1\n", 2, "received 2 fields, where the header has 3"),
         ("id,boneage,male\na,1,True,7\n", 2, "received 4 fields, where the header has 3"),
         ("id,boneage,male\n,1,True\n", 2, "the id is missing"),
-        ("id,boneage,male\na,1,True\n\na,1,True\n", 4, "the case 'a' stands in the table twice"),
-        ('id,boneage,male\na,1,True\nb,"1,True\nc,1,True\n', 3, "received 2 fields"),
+        ("id,boneage,male\na,1,True\n\na,1,True\n", 4, "the case 'a' stands in line 2 already"),
+        ('id,boneage,male\na,1,True\nb,"1,True\nc,1,True\n', 3, "never closed"),
+        ('id,boneage,male,note\na,1,True,"x\nb,1,True,y\nc,1,True,\n', 2, "never closed"),
+        ("id,boneage,male,boneage\na,1,True,2\n", 1, "columns boneage and boneage, where one"),
+        ("id,Case ID,boneage\na,b,1\n", 1, "columns id and case id, where one"),
+        ("id,boneage,male,sex\na,1,True,F\n", 1, "columns male and sex, where one"),
+        ("id,boneage,male\na,1,\x1b[2J\n", 2, "received '\\x1b[2J' for the sex"),
     ],
 )
 def test_what_cannot_be_is_refused_with_file_and_line(
@@ -96,6 +102,9 @@ def test_what_cannot_be_is_refused_with_file_and_line(
         (b"\n \n", "is empty"),
         (b"id,boneage\n\0,1\n", "NUL"),
         (b"a" * 200_000, "field larger"),
+        (b"PK\x03\x04" + bytes(40), "an Excel or ZIP file; the table saved as CSV"),
+        (b" " * (1 << 26) + b"id,boneage,male\n", "at most"),
+        ("id,boneage,male\n".encode("utf-16-le"), "NUL bytes; one saved as CSV"),
     ],
 )
 def test_what_is_no_table_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
@@ -106,7 +115,8 @@ def test_what_is_no_table_is_refused(tmp_path: Path, content: bytes, said: str) 
 
 
 def test_a_table_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    for path in (tmp_path / "none.csv", tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    for path in (tmp_path / "none.csv", tmp_path, tmp_path / "pipe.csv"):
         with pytest.raises(DataError, match="cannot be read"):
             read_labels(path)
 

@@ -1,6 +1,7 @@
 """Where cases come from: files by their stem, names that can be trusted, outlines matched to pictures."""
 
 import json
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from boneage_cli.config import Phantoms
 from boneage_cli.errors import CallError, DataError
+from boneage_cli.files import shown
 from boneage_cli.sources import (
     Data,
     image_files,
@@ -20,9 +22,9 @@ from boneage_cli.sources import (
     list_phantoms,
     locate,
     name_faults,
-    shown,
     thumbnail_ids,
 )
+from boneage_cli.stages import apply_ingest, setup_ingest
 from boneage_imaging.codec import decode, encode_png
 
 PICTURE = encode_png(np.arange(64, dtype=np.uint8).reshape(8, 8))
@@ -98,13 +100,38 @@ def test_paths_that_are_not_there_are_refused(tmp_path: Path) -> None:
         locate(folder, outlines=file)
 
 
-def test_only_visible_image_files_are_listed(tmp_path: Path) -> None:
+def test_only_what_is_named_as_a_picture_is_listed(tmp_path: Path) -> None:
     make(tmp_path, "b.png", "a.JPG", "c.tiff", "d.dcm", ".hidden.png", "notes.txt", "e.gif")
-    (tmp_path / "folder.png").mkdir()
-    (tmp_path / "dangling.png").symlink_to(tmp_path / "nothing.png")
-    assert [path.name for path in image_files(tmp_path)] == ["a.JPG", "b.png", "c.tiff", "d.dcm"]
+    assert [path.name for path in image_files(tmp_path)] == ["a.JPG", "b.png", "c.tiff", "d.dcm", "e.gif"]
     with pytest.raises(CallError, match="not a folder"):
         image_files(tmp_path / "b.png")
+
+
+def make_no_files(folder: Path) -> dict[str, str]:
+    """Things that are named as pictures and are no files, and what is said of each."""
+    (folder / "folder.png").mkdir()
+    os.mkfifo(folder / "pipe.png")
+    (folder / "dangling.png").symlink_to(folder / "nothing.png")
+    (folder / "circle.png").symlink_to(folder / "circle.png")
+    (folder / "film.gif").write_bytes(b"GIF89a")
+    (folder / os.fsdecode(b"latin-\xe9.png")).write_bytes(PICTURE)
+    return {
+        "folder.png": "it is a folder, not a file",
+        "pipe.png": "it is a pipe, not a file",
+        "dangling.png": "it is not there, or a link that leads nowhere",
+        "circle.png": "it is a link that leads in a circle",
+        "film.gif": "a GIF is not read; a PNG would do",
+        os.fsdecode(b"latin-\xe9.png"): "is not written in UTF-8; a new name would do",
+    }
+
+
+def test_what_cannot_be_read_is_listed_and_named_a_fault(tmp_path: Path) -> None:
+    make(tmp_path, "good.png", "film.png", "pipe.tif")
+    said = make_no_files(tmp_path)
+    faults = {path.name: fault for path, fault in name_faults(image_files(tmp_path)).items()}
+    assert sorted(faults) == sorted(said)
+    for name, text in said.items():
+        assert text in faults[name]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +160,8 @@ def test_a_safe_id_names_a_file_in_its_folder_and_nowhere_else(case_id: str) -> 
 
 
 def test_doubled_stems_and_unsafe_names_are_faults(tmp_path: Path) -> None:
-    files = [tmp_path / name for name in ("a.png", "a.jpg", "b.png", "c\n.png", "A.png")]
+    names = ("a.png", "a.jpg", "b.png", "c\n.png", "A.png")
+    files = [make(tmp_path, *names) / name for name in names]
     faults = name_faults(files)
     assert set(faults) == {files[0], files[1], files[3]}
     assert "2 files are named 'a'" in faults[files[0]]
@@ -158,15 +186,27 @@ def test_masks_are_matched_by_stem(tmp_path: Path) -> None:
     cases = list_cases(Data(images, masks=masks))
     assert [case["mask_uri"] for case in cases] == [None, str(masks / "2.tif")]
     make(masks, "2.png")
-    with pytest.raises(DataError, match="2 files are named '2'"):
-        list_cases(Data(images, masks=masks))
+    os.mkfifo(masks / "1.png")
+    one, two = list_cases(Data(images, masks=masks))
+    assert one["mask_uri"] is two["mask_uri"] is None
+    assert one["fault"] == "its mask 1.png: it is a pipe, not a file"
+    assert two["fault"] == "its mask 2.tif: 2 files are named '2'; one of them would do"
 
 
-@pytest.mark.parametrize("names", [("1.png", "1.jpg"), ("a\nb.png",), ("x" * 210 + ".png",)])
-def test_ambiguous_and_unsafe_names_are_refused(tmp_path: Path, names: tuple[str, ...]) -> None:
-    folder = make(tmp_path / "images", "0.png", *names)
-    with pytest.raises(DataError, match="images"):
-        list_cases(Data(folder))
+def test_files_that_cannot_be_cases_are_listed_with_their_fault(tmp_path: Path) -> None:
+    folder = make(tmp_path / "images", "0.png", "1.png", "1.jpg", "1.png.png", "a\nb.png", "x" * 210 + ".png")
+    said = make_no_files(folder)
+    cases = list_cases(Data(folder))
+    good, bad = ([case for case in cases if bool(case["fault"]) == wrong] for wrong in (False, True))
+    assert [case["case_id"] for case in good] == ["0", "1.png"]
+    assert [case["uri"] for case in bad] == [None] * (4 + len(said))
+    assert {case["case_id"]: case["fault"] for case in bad}["'a\\nb.png'"].startswith("the name")
+    assert len({case["case_id"] for case in cases}) == len(cases)
+    for case in bad:
+        with pytest.raises(DataError) as caught:
+            apply_ingest(case, setup_ingest({}))
+        assert str(caught.value) == case["fault"]
+        assert case["case_id"].isprintable()
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
@@ -196,7 +236,10 @@ def test_a_thumbnail_is_never_named_unsafely(tmp_path: Path) -> None:
     assert [case["case_id"] for case in list_cases(locate(tmp_path))] == ["1"]
 
 
-@pytest.mark.parametrize("damage", ["no arrays", "cut off", "no sizes", "uneven", "pickled"])
+@pytest.mark.parametrize(
+    "damage",
+    ["no arrays", "cut off", "no sizes", "uneven", "pickled", "flat", "deep", "vast", "no height"],
+)
 def test_a_damaged_archive_of_thumbnails_is_refused(tmp_path: Path, damage: str) -> None:
     make(tmp_path / "images", "1.png")
     make_polygons(tmp_path / "polygons", "7")
@@ -209,6 +252,16 @@ def test_a_damaged_archive_of_thumbnails_is_refused(tmp_path: Path, damage: str)
         make_thumbnails(path, 7, 8, original_hw=None)
     elif damage == "uneven":
         make_thumbnails(path, 7, 8, original_hw=np.array([[1, 1]]))
+    elif damage == "flat":
+        make_thumbnails(path, 7, 8, original_hw=np.array([1, 1]))
+    elif damage == "deep":
+        make_thumbnails(path, 7, 8, image=np.zeros((2, 100, 100), np.float64))
+    elif damage == "no height":
+        make_thumbnails(path, 7, 8, original_hw=np.array([[0, 9], [9, 9]]))
+    elif damage == "vast":
+        with zipfile.ZipFile(path, "w") as archive:
+            header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (9000000000000,)}"
+            archive.writestr("id.npy", b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header)
     else:
         make_thumbnails(path, 7, 8, image=np.array([{}, {}], dtype=object))
     with pytest.raises(DataError, match="thumbs100"):

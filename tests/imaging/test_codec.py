@@ -380,6 +380,7 @@ BOMBS = {
     "a JPEG in passes": lambda: jpeg_of_size(9_999, 9_999),
     "a JPEG": lambda: jpeg_of_size(65_500, 65_500, 0xC0),
     "a TIFF's tiles": lambda: tiff_with(t322=30_000, t323=30_000, t324=8, t325=256),
+    "a TIFF's half tiles": lambda: tiff_with(t322=30_000, t278=60_000),
     "a TIFF's size": lambda: tiff_with(t256=100_000, t257=100_000),
     "a TIFF's tags": lambda: (
         b"II*\0\x08\0\0\0\xa0\x0f" + struct.pack("<HHII", 258, 1, 40_000, 8) * 4000 + bytes(4)

@@ -86,9 +86,51 @@ def test_a_plain_mask_may_have_any_value():
 
 
 def test_no_image_is_refused():
-    for data in (b"", b"not an image"):
-        with pytest.raises(AnnotationError, match="no readable image"):
+    for data, reason in ((b"", "empty"), (b"not an image", "no picture file"), (b"GIF89a", "a GIF")):
+        with pytest.raises(AnnotationError, match=reason):
             read_outline(data, "12.png")
+
+
+def test_a_mask_of_16_bits_keeps_its_faint_values():
+    mask = np.zeros((6, 8), np.uint16)
+    mask[2:4, 3:7] = 1
+    assert (read_outline(encode_png(mask), "12.png") == (mask > 0)).all()
+
+
+def test_a_photograph_is_no_coloured_mask():
+    blocks = np.kron(np.arange(100, dtype=np.uint8).reshape(10, 10), np.ones((4, 4), np.uint8))
+    with pytest.raises(AnnotationError, match="more than 64 regions"):
+        read_outline(encode_png(blocks), "12_watershed_mask.png")
+
+
+SQUARE = [[1, 1], [5, 1], [5, 5], [1, 5]]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"[" * 100_000, "no polygons as Supervisely"),
+        (b'{"size": {"height": 1e999, "width": 5}, "objects": []}', "no polygons as Supervisely"),
+        (b'{"size": {"height": 9, "width": 9}, "objects": [{"points": [1]}]}', "no polygons as Supervisely"),
+        (polygons((9, 9), [[[1, 1], [10**400, 1], [5, 5]]]), "no polygons as Supervisely"),
+        (polygons((9, 9), [[[1, 1], [float("nan"), 1], [5, 5]]]), "far outside"),
+        (polygons((9, 9), [[[1, 1], [2e9, 1], [5, 5]]]), "far outside"),
+        (polygons((9, 9), *([SQUARE] for _ in range(1001))), "1001 polygons"),
+        (polygons((9, 9)), "0 polygons"),
+        (polygons((0, 9), [SQUARE]), r"size \(0, 9\)"),
+        (polygons((100_000, 100_000), [SQUARE]), "at most 100000000 are read"),
+        (b" " * (1 << 25) + polygons((9, 9), [SQUARE]), "bytes; at most"),
+    ],
+)
+def test_polygons_that_cannot_be_are_refused(data, reason):
+    with pytest.raises(AnnotationError, match=f"12.json: .*{reason}"):
+        read_outline(data, "12.json")
+
+
+def test_a_polygon_that_leaves_its_picture_a_little_is_cut_off():
+    mask = read_outline(polygons((9, 9), [[[-3, -3], [4, -3], [4, 4], [-3, 4]], []]), "12.json")
+    assert mask[:4, :4].all()
+    assert mask.sum() == 24  # a corner of the square is less than half a pixel
 
 
 @pytest.fixture
@@ -153,9 +195,16 @@ def test_each_case_s_best_file_is_found(tmp_path):
     names = ["1.png", "1_mask.png", "1_color_mask.png", "1_watershed_mask.png", "2.png", "2_mask.png"]
     for name in [*names, "3.json", "4.png", "4.json", "notes.txt", ".5.png"]:
         (tmp_path / name).write_bytes(b"")
-    (tmp_path / "6.png").mkdir()
+    for name in ("6.png", "3_watershed_mask.png"):
+        (tmp_path / name).mkdir()
     found = {case_id: path.name for case_id, path in find_outlines(tmp_path).items()}
-    assert found == {"1": "1_watershed_mask.png", "2": "2_mask.png", "3": "3.json", "4": "4.json"}
+    assert found == {
+        "1": "1_watershed_mask.png",
+        "2": "2_mask.png",
+        "3": "3.json",
+        "4": "4.json",
+        "6": "6.png",
+    }
 
 
 def test_a_missing_folder_is_refused(tmp_path):

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from boneage_cli.errors import CallError, DataError, RunError
+from boneage_cli.files import plain, shown
 from boneage_cli.progress import Progress
-from boneage_cli.sources import image_files, is_safe_id, name_faults, shown
+from boneage_cli.sources import image_files, is_safe_id, name_faults
 from boneage_sparkrun.engine import LocalEngine, MapTask
 from boneage_sparkrun.errors import EngineError
 from boneage_sparkrun.shards import read_shard, shard_name, shard_uris, write_shard
@@ -25,6 +26,7 @@ __all__ = [
     "make_folder",
     "map_cases",
     "map_files",
+    "plain_reason",
     "refuse_overwriting",
     "working_folder",
 ]
@@ -83,7 +85,10 @@ def refuse_overwriting(batch: Batch, *sources: Path | None) -> None:
 
 
 def map_files(
-    batch: Batch, files: Sequence[Path], more: dict[Path, Record] | None = None
+    batch: Batch,
+    files: Sequence[Path],
+    more: dict[Path, Record] | None = None,
+    faults: dict[Path, str] | None = None,
 ) -> tuple[Records, Failures]:
     """Works on files, each a case named by its stem.
 
@@ -91,12 +96,13 @@ def map_files(
         batch: What to do.
         files: The files.
         more: Fields of some cases beside `case_id` and `uri`.
+        faults: Why some files are to be set aside without a look into them, beside what their names tell.
 
     Returns:
         What is told of each file that was done, and (file name, reason) of each that was set aside, both in
         the order of the files.
     """
-    faults = name_faults(files)
+    faults = (faults or {}) | name_faults(files)
     good = [path for path in files if path not in faults]
     cases = [
         {"case_id": path.stem, "uri": str(path.absolute()), **(more or {}).get(path, {})} for path in good
@@ -107,11 +113,11 @@ def map_files(
     by_id = dict(failed)
     reasons = {path: faults.get(path) or by_id.get(path.stem) for path in files}
     bad = [(path, reason) for path, reason in reasons.items() if reason]
-    _remove_outdated(batch, [path.stem for path, _ in bad])
+    _remove_outdated(batch, {path.stem for path, _ in bad} - {record["case_id"] for record in records})
     return records, [(shown(path.name), reason) for path, reason in bad]
 
 
-def _remove_outdated(batch: Batch, case_ids: list[str]) -> None:
+def _remove_outdated(batch: Batch, case_ids: set[str]) -> None:
     """What an earlier call wrote for a file that is bad now must not pass for its result."""
     for case_id in filter(is_safe_id, case_ids):
         for folder in batch.folders:
@@ -154,13 +160,13 @@ def map_cases(batch: Batch, cases: Sequence[Record], working: Path) -> tuple[Rec
         raise RunError(f"{batch.name}: {str(error).splitlines()[0]}") from error
     records = [record for uri in shard_uris(target) for record in read_shard(uri)]
     failed = [record for uri in shard_uris(join(target, "failures")) for record in read_shard(uri)]
-    return records, [(record["case_id"], _plain(record["reason"])) for record in failed]
+    return records, [(record["case_id"], plain_reason(record["reason"])) for record in failed]
 
 
-def _plain(reason: str) -> str:
+def plain_reason(reason: str) -> str:
     """A reason without the name of its error's class, which tells a person nothing."""
     name, colon, text = reason.partition(": ")
-    return text if colon and name.isidentifier() and text else reason
+    return plain(text if colon and name.isidentifier() and text else reason)
 
 
 def make_folder(folder: Path) -> None:

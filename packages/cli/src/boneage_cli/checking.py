@@ -11,9 +11,10 @@ from typing import Any
 
 from boneage_cli import survey
 from boneage_cli.errors import DataError
+from boneage_cli.files import shown
 from boneage_cli.labels import Label, scan_labels
 from boneage_cli.progress import Progress
-from boneage_cli.sources import Data, image_files, locate, name_faults, shown, thumbnail_ids
+from boneage_cli.sources import Data, image_files, locate, name_faults, thumbnail_ids
 from boneage_cli.survey import Outline, Picture
 from boneage_cli.tallies import age_histogram, counts, histogram, named, spread
 from boneage_segmentation.annotation import find_outlines
@@ -93,14 +94,15 @@ def check_data(data: Path, *, labels: Path | None, outlines: Path | None) -> Fin
 def _check_pictures(report: _Report, found: Data, pictures: list[Picture]) -> None:
     good = [picture for picture in pictures if not picture.problem]
     bad = [picture for picture in pictures if picture.problem]
-    doubled = list(name_faults(picture.path for picture in pictures).values())
+    faults = name_faults(picture.path for picture in pictures)
+    unfit = [f"{shown(p.path.name)}: {faults[p.path]}" for p in good if p.path in faults]
     same = _identical(good)
     report.summary["images"] = {
         "folder": str(found.images),
         "files": len(pictures),
         "readable": len(good),
         "unreadable": [{"name": shown(p.path.name), "reason": p.problem} for p in bad],
-        "names": doubled,
+        "names": unfit,
         "identical": same,
         "doubtful": [{"name": shown(p.path.name), "reason": p.doubt} for p in good if p.doubt],
         "wrong_extension": [shown(p.path.name) for p in good if p.misnamed],
@@ -113,7 +115,7 @@ def _check_pictures(report: _Report, found: Data, pictures: list[Picture]) -> No
         report.tell(f"{found.images} holds no radiograph", wrong=True)
     for picture in bad:
         report.tell(f"{shown(picture.path.name)} cannot be read: {picture.problem}", wrong=True)
-    for fault in doubled:
+    for fault in unfit:
         report.tell(fault, wrong=True)
     for names in same:
         report.tell(f"the very same picture is there as {named(names)}", wrong=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from pathlib import Path
 from typing import Any
@@ -11,10 +9,13 @@ from typing import Any
 import numpy as np
 
 from boneage_cli.errors import CallError, DataError
-from boneage_cli.labels import read_labels
+from boneage_cli.files import plain, read_bounded, shown
+from boneage_cli.labels import read_labels, read_rows
 from boneage_cli.outcomes import TEST, MaskOutcome, parsed
 from boneage_cli.scores import finite, mask_figures, overlap, score
+from boneage_cli.sources import find_masks
 from boneage_imaging.codec import decode_mask
+from boneage_imaging.errors import DecodeError
 
 __all__ = ["evaluate_mask_folders", "evaluate_tables"]
 
@@ -87,26 +88,22 @@ def _between(interval: list[float] | None) -> str:
 
 
 def _read_predictions(path: Path) -> dict[str, float | None]:
-    try:
-        rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"the table {path} cannot be read: {error}") from error
-    header = [name.strip() for name in rows[0]] if rows else []
-    if not {"id", "age_months"} <= set(header):
-        raise DataError(f"{path}: received the columns {','.join(header)}, where id,age_months would do")
+    rows = read_rows(path)
+    header = [name.strip() for name in rows[0][1]] if rows else []
+    if header.count("id") != 1 or header.count("age_months") != 1:
+        raise DataError(
+            plain(f"{path}: received the columns {','.join(header)}, where id,age_months would do")
+        )
     ages: dict[str, float | None] = {}
-    for line, row in enumerate(rows[1:], start=2):
-        if not any(row):
-            continue
+    for line, row in rows[1:]:
+        place = f"{path}, line {line}"
         if len(row) != len(header):
-            raise DataError(
-                f"{path}, row {line}: received {len(row)} fields, where the header has {len(header)}"
-            )
+            raise DataError(f"{place}: received {len(row)} fields, where the header has {len(header)}")
         fields = dict(zip(header, row, strict=True))
         case_id = fields["id"].strip()
         if case_id in ages:
-            raise DataError(f"{path}, row {line}: the case {case_id!r} stands in the table twice")
-        ages[case_id] = _age(fields["age_months"], f"{path}, row {line}")
+            raise DataError(f"{place}: the case {case_id!r} stands in the table twice")
+        ages[case_id] = _age(fields["age_months"], place)
     return ages
 
 
@@ -132,38 +129,46 @@ def evaluate_mask_folders(predicted: Path, truth: Path) -> tuple[Summary, list[s
 
     Raises:
         CallError: If a folder is not there.
-        DataError: If the two have no case in common, or a file cannot be read.
+        DataError: If the two have no case in common of which both files can be read. Others are set aside.
     """
     from boneage_segmentation.annotation import find_outlines, read_outline
+    from boneage_segmentation.errors import AnnotationError
 
     for folder in (predicted, truth):
         if not folder.is_dir():
             raise CallError(f"received {folder}, which is not a folder that is there")
-    masks = _mask_files(predicted)
+    masks, set_aside = find_masks(predicted / "masks" if (predicted / "masks").is_dir() else predicted)
     outlines = find_outlines(truth)
     both = [case_id for case_id in masks if case_id in outlines]
     if not both:
         raise DataError(f"{predicted} and {truth} have no case in common, by their file names")
     found = []
     for case_id in both:
-        mask = decode_mask(masks[case_id].read_bytes())
         path = outlines[case_id]
-        outline = read_outline(path.read_bytes(), path.name, mask.shape)
+        try:
+            mask = decode_mask(read_bounded(masks[case_id]))
+        except (DataError, DecodeError, MemoryError) as error:
+            set_aside[case_id] = f"its mask {Path(masks[case_id]).name}: {error}"
+            continue
+        try:
+            outline = read_outline(read_bounded(path), path.name, mask.shape)
+        except (DataError, AnnotationError, MemoryError) as error:
+            set_aside[case_id] = str(error) if isinstance(error, AnnotationError) else f"{path.name}: {error}"
+            continue
         found.append(MaskOutcome(case_id, TEST, *overlap(mask, outline)))
+    told = [f"set aside {shown(case_id)}: {plain(reason)}" for case_id, reason in set_aside.items()]
+    if not found:
+        raise DataError(f"not one case could be compared; {told[0]}")
     summary = finite(
         {
             **mask_figures(found)["test"],
+            "set_aside": [{"id": shown(case_id), "reason": plain(why)} for case_id, why in set_aside.items()],
             "without_truth": len(masks) - len(both),
             "without_mask": len(outlines) - len(both),
             "cases": {row.case_id: {"jaccard": row.jaccard, "dice": row.dice} for row in found},
         }
     )
-    return summary, _mask_lines(summary)
-
-
-def _mask_files(folder: Path) -> dict[str, Path]:
-    inner = folder / "masks"
-    return {path.stem: path for path in sorted((inner if inner.is_dir() else folder).glob("*.png"))}
+    return summary, [*_mask_lines(summary), *told]
 
 
 def _mask_lines(found: Summary) -> list[str]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from boneage_cli.errors import DataError
+from boneage_cli.files import read_bounded
 from boneage_imaging.alignment import align, orientation
 from boneage_imaging.codec import decode, decode_mask, encode_png
 from boneage_imaging.contrast import clahe
@@ -33,7 +33,6 @@ __all__ = [
     "apply_resize",
     "apply_segment",
     "outputs",
-    "read_bounded",
     "setup_align",
     "setup_contrast",
     "setup_phantom",
@@ -42,21 +41,7 @@ __all__ = [
 ]
 
 Case = dict[str, Any]
-MAX_BYTES = 1 << 30
 _MAX_STRETCH = 0.03  # how far a mask's aspect ratio may be from its radiograph's
-
-
-def read_bounded(uri: str) -> bytes:
-    """Reads a file of at most 1 GiB.
-
-    Raises:
-        DataError: If it is larger.
-        StorageError: If it cannot be read.
-    """
-    path = Path(uri)
-    if path.is_file() and path.stat().st_size > MAX_BYTES:
-        raise DataError(f"the file has {path.stat().st_size} bytes; at most {MAX_BYTES} are read")
-    return open_storage(uri).read(uri)
 
 
 def outputs(out: str, case_id: str, folders: tuple[str, ...]) -> list[str]:

@@ -20,10 +20,10 @@ from boneage_cli.batch import (
     refuse_overwriting,
     working_folder,
 )
-from boneage_cli.errors import CallError, DataError, RunError
+from boneage_cli.errors import CallError, RunError
 from boneage_cli.labels import write_table
 from boneage_cli.models import find_segmentation
-from boneage_cli.sources import image_files, name_faults, phantom_id
+from boneage_cli.sources import find_masks, phantom_id
 from boneage_imaging.codec import MAX_PIXELS
 
 __all__ = [
@@ -121,7 +121,7 @@ def segment_folder(images: Path, out: Path, *, model: Path | None, workers: int,
         images: The folder; its own folders are not looked into.
         out: Gets `masks/ID.png` (0 and 255, at the picture's own size; empty where there is no hand),
             `masked/ID.png` and `segment.csv` with the columns id,status,reason,mask_share, where the status
-            of a file that could not be read is `failed`.
+            of a file that was set aside is `failed`, and its id its whole name where several share the stem.
         model: Model folder, or a run's; None: the shipped one.
         workers: Processes; 0: one per core.
         quiet: Whether to show no progress.
@@ -136,7 +136,9 @@ def segment_folder(images: Path, out: Path, *, model: Path | None, workers: int,
     records, failed = map_files(replace(batch, config={"model": _sound_model(model)}), files)
     header = ("id", "status", "reason", "mask_share")
     rows = [tuple(record[name] for name in ("case_id", *header[1:])) for record in records]
-    rows = sorted([*rows, *((Path(name).stem, "failed", reason, None) for name, reason in failed)])
+    shared = Counter(path.stem for path in files)
+    ids = {name: name if shared[Path(name).stem] > 1 else Path(name).stem for name, _ in failed}
+    rows = sorted([*rows, *((ids[name], "failed", reason, None) for name, reason in failed)])
     write_table(out / "segment.csv", header, rows)
     counts = Counter(record["status"] for record in records)
     lines = [f"{counts['ok']} hands found, {counts['warning']} with a warning; none in {counts['refused']}"]
@@ -163,24 +165,18 @@ def align_folder(
 
     Raises:
         CallError: If a folder is not there, there is no model, or OUT would overwrite IN or the masks.
-        DataError: If there is no picture, or two masks have one name.
+        DataError: If there is no picture.
     """
     batch = Batch("align", out, ("",), {}, workers, quiet)
     refuse_overwriting(batch, images, masks)
     files = list_images(images)
-    known = _masks(masks) if masks else {}
+    known, bad = find_masks(masks) if masks else ({}, {})
     config = {"model": None if masks else _sound_model(model)}
     more = {path: {"mask_uri": known.get(path.stem)} for path in files}
-    records, failed = map_files(replace(batch, config=config), files, more)
+    faults = {path: bad[path.stem] for path in files if path.stem in bad}
+    records, failed = map_files(replace(batch, config=config), files, more, faults)
     angles = {record["case_id"]: round(record["angle_deg"], 2) for record in records}
     return _result(batch, len(files), records, failed, {"angle_deg": angles})
-
-
-def _masks(folder: Path) -> dict[str, str]:
-    files = image_files(folder)
-    for fault in name_faults(files).values():
-        raise DataError(f"{folder}: {fault}")
-    return {path.stem: str(path.absolute()) for path in files}
 
 
 def phantom_folder(

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from boneage_cli.errors import DataError
+from boneage_cli.files import plain, read_bounded
 from boneage_cli.markers import write_whole
 
-__all__ = ["Label", "parse_sex", "read_labels", "read_sexes", "scan_labels", "write_table"]
+__all__ = ["Label", "parse_sex", "read_labels", "read_rows", "read_sexes", "scan_labels", "write_table"]
 
 _ID = ("id", "case_id", "image id", "case id", "imageid")
 _AGE = ("boneage", "bone age (months)", "ground truth bone age (months)", "age_months", "bone age")
@@ -25,6 +26,12 @@ _WORDS["male"] |= _WORDS["sex"]  # also F, which says the same whether it means 
 _NOTHING = {"", "na", "n/a", "nan", "none", "null", "unknown"}
 _NUMBER = re.compile(r"[0-9]+([.,][0-9]*)?([eE][+-]?[0-9]+)?")
 OLDEST_MONTHS = 300.0
+_MAX_BYTES = 1 << 26
+_NO_TABLES = (
+    (b"PK\x03\x04", "an Excel or ZIP file"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel file"),
+    (b"%PDF", "a PDF"),
+)
 
 
 @dataclass(frozen=True)
@@ -71,21 +78,22 @@ def scan_labels(path: Path, *, need_age: bool = True) -> tuple[dict[str, Label],
     Raises:
         DataError: If it is no table at all or lacks a column that it needs.
     """
-    rows = _rows(path)
+    rows = read_rows(path)
     if not rows:
         raise DataError(f"{path}: the table is empty; a header such as id,boneage,male would do")
     columns = _columns(f"{path}, line {rows[0][0]}", rows[0][1], need_age=need_age)
     labels: dict[str, Label] = {}
+    lines: dict[str, int] = {}
     problems = []
     for line, row in rows[1:]:
         try:
             label = columns.read(row)
             if label.case_id in labels:
-                raise DataError(f"the case {label.case_id!r} stands in the table twice")
+                raise DataError(f"the case {label.case_id!r} stands in line {lines[label.case_id]} already")
         except DataError as error:
-            problems.append(f"{path}, line {line}: {error}")
+            problems.append(plain(f"{path}, line {line}: {error}"))
         else:
-            labels[label.case_id] = label
+            labels[label.case_id], lines[label.case_id] = label, line
     return labels, problems
 
 
@@ -158,23 +166,38 @@ class _Columns:
 
 def _columns(place: str, header: list[str], *, need_age: bool) -> _Columns:
     names = tuple(" ".join(name.lower().split()) for name in header)
-    id_at, age_at = _column(names, _ID), _column(names, _AGE)
+    id_at, age_at, sex_at = (_column(place, names, known) for known in (_ID, _AGE, _MALE + _SEX))
     if id_at is None or (need_age and age_at is None):
         wanted = "id,boneage,male" if need_age else "id,male"
-        raise DataError(f"{place}: received the columns {','.join(header)}, where {wanted} would do")
-    return _Columns(names, id_at, age_at, _column(names, _MALE + _SEX))
+        raise DataError(plain(f"{place}: received the columns {','.join(header)}, where {wanted} would do"))
+    return _Columns(names, id_at, age_at, sex_at)
 
 
-def _column(header: tuple[str, ...], names: tuple[str, ...]) -> int | None:
-    return next((header.index(name) for name in names if name in header), None)
+def _column(place: str, header: tuple[str, ...], names: tuple[str, ...]) -> int | None:
+    """Where the one column of these names is; which of two is meant would be a guess."""
+    found = [index for index, name in enumerate(header) if name in names]
+    if len(found) > 1:
+        doubled = " and ".join(header[index] for index in found)
+        raise DataError(f"{place}: received the columns {doubled}, where one of them would do")
+    return found[0] if found else None
 
 
-def _rows(path: Path) -> list[tuple[int, list[str]]]:
-    """The rows that are not blank, each with the line it begins on, counted from 1."""
+def read_rows(path: Path) -> list[tuple[int, list[str]]]:
+    """Reads any table of text, separated by commas, semicolons or tabs, in UTF-8, UTF-16 or Latin-1.
+
+    Returns:
+        The rows that are not blank, each with the line it begins on, counted from 1.
+
+    Raises:
+        DataError: If the file cannot be read or is no such table; the message names it.
+    """
     text = _text(path)
     first = text.lstrip("\r\n").split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    # Strict: otherwise a quotation mark that is never closed swallows all rows after it, without a word.
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
+    )
     rows, line = [], 1
     try:
         for row in reader:
@@ -182,22 +205,29 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
                 rows.append((line, row))
             line = reader.line_num + 1
     except csv.Error as error:
-        raise DataError(f"{path}, line {line}: {error}") from error
+        raise DataError(f"{path}, line {line}: {_QUOTES.get(str(error), error)}") from error
     return rows
+
+
+_QUOTES = {"unexpected end of data": 'a quotation mark (") is opened in this line and never closed'}
 
 
 def _text(path: Path) -> str:
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"the table {path} cannot be read: {error.strerror}") from error
+        data = read_bounded(path, _MAX_BYTES)
+    except DataError as error:
+        raise DataError(f"the table {path} cannot be read: {error}") from error
+    if found := next((name for magic, name in _NO_TABLES if data.startswith(magic)), ""):
+        raise DataError(f"{path}: this is {found}; the table saved as CSV would do")
     wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:
         text = data.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("latin-1")
     if "\0" in text:
-        raise DataError(f"{path}: this is no CSV table, it holds NUL bytes")
+        raise DataError(
+            f"{path}: this is no CSV table, it holds NUL bytes; one saved as CSV (UTF-8) would do"
+        )
     return text
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -329,8 +331,17 @@ def _show(summary: dict[str, Any], lines: list[str], as_json: bool) -> None:
 
 def main() -> None:
     """Runs the command; turns errors into exit codes: 0 done, 1 failed, 2 called wrongly."""
-    # TensorFlow's own log, in the processes that train; ours says what matters.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # The libraries' own logs and warnings, in workers too; ours say what matters.
+    for name, value in (
+        ("TF_CPP_MIN_LOG_LEVEL", "3"),
+        ("OPENCV_LOG_LEVEL", "OFF"),
+        ("PYTHONWARNINGS", "ignore"),
+    ):
+        os.environ.setdefault(name, value)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name in any script can be told of anywhere
     try:
         app(standalone_mode=True)
     except CallError as error:
@@ -344,7 +355,10 @@ def main() -> None:
 
 
 def _fail(error: object, code: int) -> None:
+    from boneage_cli.files import plain
+
     # What a worker raised comes with its traceback, which is for BONEAGE_DEBUG.
     text = str(error).split("\nTraceback")[0] or type(error).__name__
-    typer.echo(f"boneage: {text}", err=True)
+    for line in f"boneage: {text}".split("\n"):
+        typer.echo(plain(line), err=True)
     sys.exit(code)

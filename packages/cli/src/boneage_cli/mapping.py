@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from boneage_cli.batch import plain_reason
 from boneage_cli.config import to_dict
 from boneage_cli.errors import RunError
+from boneage_cli.files import shown
 from boneage_cli.workspace import merged
 from boneage_sparkrun.engine import MapResult, MapTask
-from boneage_sparkrun.shards import shard_name, write_shard
+from boneage_sparkrun.shards import read_shard, shard_name, shard_uris, write_shard
 
 if TYPE_CHECKING:
     from boneage_cli.pipeline import Run
 
 __all__ = ["ingest", "map_cases", "prepare", "segment", "split", "write_sources"]
+
+_TOLD = 20
 
 
 def ingest(run: Run) -> dict[str, Any]:
@@ -84,9 +89,22 @@ def map_cases(run: Run, name: str, sources: list[list[str]], config: dict[str, A
     task = MapTask(name, f"boneage_cli.stages:setup_{name}", f"boneage_cli.stages:apply_{name}", config)
     result = run.engine.map(task, sources, str(run.output), progress=run.progress.count)
     total = result.done + result.failed
+    reasons = _reasons(f"{run.output}/failures", result.failed)
     if not result.done or result.failed > run.config.ingest.max_failures * total:
-        raise RunError(f"{name}: {result.failed} of {total} cases failed; reasons in {run.output}/failures")
+        raise RunError(
+            f"{name}: {result.failed} of {total} cases set aside, more than ingest.max_failures "
+            f"({run.config.ingest.max_failures:g} of all) allows{reasons}"
+        )
     if result.failed:
-        reasons = run.workspace.stage(name) / "failures"
-        run.progress.note(f"{name}: {result.failed} of {total} cases set aside; reasons in {reasons}")
+        run.progress.note(f"{name}: {result.failed} of {total} cases set aside{reasons}")
     return result
+
+
+def _reasons(folder: str, count: int) -> str:
+    """The first few cases that were set aside, a line each."""
+    failures = (record for uri in shard_uris(folder) for record in read_shard(uri))
+    first = [
+        f"{shown(record['case_id'])}: {plain_reason(record['reason'])}" for record in islice(failures, _TOLD)
+    ]
+    more = [f"... and {count - _TOLD} more, named in the report"] if count > _TOLD else []
+    return "".join(f"\n  {line}" for line in [*first, *more])

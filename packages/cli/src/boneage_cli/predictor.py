@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from boneage_cli.errors import DataError
+from boneage_cli.files import plain, read_bounded, shown
 from boneage_cli.labels import read_sexes, write_table
 from boneage_cli.models import find_regression, find_shipped_segmentation
-from boneage_cli.sources import image_files
+from boneage_cli.sources import image_files, name_faults
 
 if TYPE_CHECKING:
     from boneage_cli.stages import Prepared
@@ -33,7 +34,7 @@ class Answer:
     """What is said of one radiograph.
 
     Attributes:
-        id: The file's stem.
+        id: The file's stem, or its whole name where several of a folder share the stem.
         age_months: Bone age in months; None where there is no answer.
         lower: Lower end of the interval, months.
         upper: Upper end of the interval, months.
@@ -93,8 +94,8 @@ class Predictor:
 
         try:
             image, _ = ingest_image(data, self.ingest)
-        except ImagingError as error:
-            return _refused(case_id, str(error))
+        except (ImagingError, MemoryError) as error:
+            return _refused(case_id, plain(str(error)))
         mask = self.segmenter.mask(image)
         verdict = assess(image, mask)
         if verdict.status == "refused":
@@ -135,24 +136,35 @@ def predict_files(
 ) -> list[Answer]:
     """Answers for files and for all radiographs in folders. The arguments are the command's.
 
+    Of a folder, what is no file and what shares its stem with another file is refused; with a table of cases
+    that holds for all files together, since an id then decides the sex.
+
     Raises:
-        CallError: If there is no model.
+        CallError: If there is no model, or a folder cannot be looked into.
         DataError: If the table of cases cannot be read.
     """
     sexes = (
         {k: None if v is None else "M" if v else "F" for k, v in read_sexes(cases).items()} if cases else {}
     )
-    paths = [path for given in files for path in (image_files(given) if given.is_dir() else [given])]
+    folders = {given: image_files(given) for given in files if given.is_dir()}
+    paths = [path for given in files for path in folders.get(given, [given])]
+    together = [paths] if cases else folders.values()
+    faults = {path: fault for group in together for path, fault in name_faults(group).items()}
     predictor = Predictor(model)
-    return [_predict_file(predictor, path, sexes.get(path.stem, sex)) for path in paths]
+    return [
+        _refused(shown(path.name), faults[path])
+        if path in faults
+        else _predict_file(predictor, path, sexes.get(path.stem, sex))
+        for path in paths
+    ]
 
 
 def _predict_file(predictor: Predictor, path: Path, sex: str | None) -> Answer:
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        return _refused(path.stem, f"the file {path} cannot be read: {error.strerror}")
-    return predictor.predict(data, sex=sex, case_id=path.stem)
+        data = read_bounded(path)
+    except DataError as error:
+        return _refused(shown(path.stem), f"the file {shown(str(path))} cannot be read: {error}")
+    return predictor.predict(data, sex=sex, case_id=shown(path.stem))
 
 
 def show_answers(answers: list[Answer], *, out: Path | None, as_json: bool) -> None:
@@ -166,8 +178,12 @@ def show_answers(answers: list[Answer], *, out: Path | None, as_json: bool) -> N
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(*COLUMNS, caption=f"Months, by Greulich and Pyle's atlas. {NOTICE}")
+    told = sum(answer.answered for answer in answers)
+    count = f"{told} of {len(answers)} answered." if len(answers) > 1 else ""
+    table = Table(*COLUMNS, caption=f"{count} Months, by Greulich and Pyle's atlas. {NOTICE}".strip())
     for row in rows:
-        table.add_row(*("" if v is None else f"{v:.1f}" if isinstance(v, float) else v for v in row))
+        cells = ("" if v is None else f"{v:.1f}" if isinstance(v, float) else v for v in row)
+        table.add_row(*(Text(cell) for cell in cells))  # as text: a name with [brackets] is no markup
     Console().print(table)

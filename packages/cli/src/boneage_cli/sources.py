@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from boneage_cli.errors import CallError, DataError
+from boneage_cli.files import MAX_BYTES, file_fault, shown
 from boneage_cli.labels import Label, read_labels
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "IMAGE_SUFFIXES",
     "Data",
+    "find_masks",
     "image_files",
     "is_safe_id",
     "list_cases",
@@ -24,11 +26,11 @@ __all__ = [
     "locate",
     "name_faults",
     "phantom_id",
-    "shown",
     "thumbnail_ids",
 ]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom")
+_OTHER_SUFFIXES = (".gif", ".webp", ".jp2", ".j2k", ".heic", ".heif", ".avif", ".svg", ".pdf")  # never read
 _LONGEST_ID = 200  # bytes; file systems take 255, and suffixes come on top
 
 
@@ -94,51 +96,56 @@ def is_safe_id(case_id: str) -> bool:
     return not set("/\\") & set(case_id) and len(case_id.encode()) <= _LONGEST_ID
 
 
-def shown(name: str) -> str:
-    r"""A name as it can be printed and written: as it is, or in quotes with what is not printable escaped.
-
-    >>> shown("1378.png"), shown("a\nb.png")
-    ('1378.png', "'a\\nb.png'")
-    """
-    return name if name.isprintable() else ascii(name)
-
-
 def name_faults(files: Iterable[Path]) -> dict[Path, str]:
-    """The files whose stem cannot be a case's id, since it is unsafe or others share it; and why."""
+    """The files of a folder that cannot be cases, by their names or since they are no files; and why."""
     files = list(files)
-    counts = Counter(path.stem for path in files)
-    faults = {}
+    faults = {path: fault for path in files if (fault := file_fault(path) or _suffix_fault(path))}
+    counts = Counter(path.stem for path in files if path not in faults)
     for path in files:
+        if path in faults:
+            continue
         if not is_safe_id(path.stem):
-            faults[path] = f"the name {path.name!a} cannot be a case's id"
+            faults[path] = f"the name {path.name!a} cannot be a case's id; a plain, shorter one would do"
         elif counts[path.stem] > 1:
             faults[path] = f"{counts[path.stem]} files are named {path.stem!r}; one of them would do"
     return faults
 
 
+def _suffix_fault(path: Path) -> str:
+    suffix = path.suffix.lower()
+    return f"a {suffix[1:].upper()} is not read; a PNG would do" if suffix in _OTHER_SUFFIXES else ""
+
+
 def image_files(folder: Path) -> list[Path]:
-    """The image files of a folder, sorted by name; folders and hidden files are passed over.
+    """All in a folder that is named as a picture, sorted by name; hidden files are passed over.
+
+    What cannot be read (a GIF, a folder, a link that leads nowhere) is among them: somebody will miss it, so
+    `name_faults` tells of it.
 
     Raises:
-        CallError: If the folder is not there.
+        CallError: If the folder is not there or cannot be looked into.
     """
     if not folder.is_dir():
         raise CallError(f"received {folder}, which is not a folder that is there")
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
+    try:
+        return sorted(
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in IMAGE_SUFFIXES + _OTHER_SUFFIXES and not path.name.startswith(".")
+        )
+    except OSError as error:
+        raise CallError(f"received {folder}, which cannot be looked into: {error.strerror}") from error
 
 
 def list_cases(data: Data) -> list[dict[str, Any]]:
     """Lists the cases of a data set as the records that `ingest` reads.
 
     A radiograph is a case by its file's stem. An outline whose radiograph is not there is matched to the
-    thumbnails, if there are any: such a case trains and tests the segmentation only.
+    thumbnails, if there are any: such a case trains and tests the segmentation only. A file that cannot be a
+    case is listed by its whole name with its `fault`, so that `ingest` sets it aside and it is counted.
 
     Raises:
-        DataError: If there is no radiograph, two files have one stem, or an id cannot be a file's name.
+        DataError: If there is no radiograph, or the table of labels cannot be read.
     """
     from boneage_segmentation.annotation import find_outlines
 
@@ -149,23 +156,34 @@ def list_cases(data: Data) -> list[dict[str, Any]]:
         )
     labels = read_labels(data.labels) if data.labels else {}
     outlines = find_outlines(data.outlines) if data.outlines else {}
-    masks = _by_stem(data.masks, image_files(data.masks)) if data.masks else {}
+    masks, bad_masks = find_masks(data.masks) if data.masks else ({}, {})
+    faults = name_faults(files)
     records: dict[str, dict[str, Any]] = {}
-    for path in _by_stem(data.images, files).values():
-        records[path.stem] = _record(
-            path.stem, "radiograph", labels.get(path.stem), path, outlines.get(path.stem)
-        )
-        if path.stem in masks:
-            records[path.stem]["mask_uri"] = str(masks[path.stem])
+    for path in (path for path in files if path not in faults):
+        case_id = path.stem
+        record = _record(case_id, "radiograph", labels.get(case_id), path, outlines.get(case_id))
+        records[case_id] = record | {"mask_uri": masks.get(case_id), "fault": bad_masks.get(case_id)}
     for record in _thumbnail_records(data, outlines, labels, set(records)):
         records[record["case_id"]] = record
+    for path, fault in faults.items():
+        name = shown(path.name)
+        while name in records:
+            name += " (file)"
+        records[name] = _record(name, "radiograph", None, None, None) | {"fault": fault}
     return list(records.values())
 
 
-def _by_stem(folder: Path, files: list[Path]) -> dict[str, Path]:
-    for fault in name_faults(files).values():
-        raise DataError(f"{folder}: {fault}")
-    return {path.stem: path for path in files}
+def find_masks(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """The masks of a folder by the ids of their cases, and why others cannot be used, by the same.
+
+    Raises:
+        CallError: If the folder is not there.
+    """
+    files = image_files(folder)
+    faults = name_faults(files)
+    bad = {path.stem: f"its mask {shown(path.name)}: {fault}" for path, fault in faults.items()}
+    good = {path.stem: str(path.absolute()) for path in files if path not in faults}
+    return good, {case_id: fault for case_id, fault in bad.items() if case_id not in good}
 
 
 def phantom_id(index: int) -> str:
@@ -207,6 +225,7 @@ def _record(
         "phantom_index": None,
         "age_months": label.age_months if label else None,
         "male": label.male if label else None,
+        "fault": None,
     }
 
 
@@ -225,9 +244,21 @@ def _thumbnail_records(
     wanted = sorted(set(outlines) - taken)
     if not wanted or data.thumbnails is None:
         return []
+    import numpy as np
+
     from boneage_imaging.codec import encode_png
 
     ids, images, sizes = _arrays(data.thumbnails, "id", "image", "original_hw")
+    if (
+        images.ndim != 3
+        or images.dtype != np.uint8
+        or sizes.shape != (len(images), 2)
+        or not (sizes > 0).all()
+    ):
+        raise DataError(
+            f"{data.thumbnails}: received images {images.dtype} of shape {images.shape} and sizes of shape "
+            f"{sizes.shape}; uint8 (count, height, width) and (count, 2), all above 0, would do"
+        )
     at = {str(case_id): index for index, case_id in enumerate(ids)}
     return [
         _record(case_id, "thumbnail", labels.get(case_id), None, outlines[case_id])
@@ -242,15 +273,24 @@ def _thumbnail_records(
 
 
 def _arrays(archive: Path, *names: str) -> list[Any]:
-    import zipfile
-
     import numpy as np
 
     try:
+        _check_unpacked(archive)
         with np.load(archive, allow_pickle=False) as arrays:
             loaded = [arrays[name] for name in names]
-    except (OSError, ValueError, KeyError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged archive fails in zipfile, zlib or numpy, each in its own way
         raise DataError(f"{archive} is no archive of thumbnails with {', '.join(names)}: {error}") from error
-    if len({len(array) for array in loaded}) != 1:
+    if len({len(array) if array.ndim else -1 for array in loaded}) != 1:
         raise DataError(f"{archive}: {', '.join(names)} are not of one length")
     return loaded
+
+
+def _check_unpacked(archive: Path) -> None:
+    """Raises DataError if the archive holds much more than thumbnails of every radiograph there is would be."""
+    import zipfile
+
+    with zipfile.ZipFile(archive) as packed:
+        size = sum(entry.file_size for entry in packed.infolist())
+    if size > MAX_BYTES:
+        raise DataError(f"it holds {size} bytes; at most {MAX_BYTES} are read")

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from boneage_cli.config import Ingest, Prepare
+from boneage_cli.errors import DataError
+from boneage_cli.files import read_bounded
 from boneage_imaging.codec import decode, decode_mask, encode_png
 from boneage_imaging.contrast import clahe, invert, window
 from boneage_imaging.errors import AlignmentError
@@ -19,7 +21,6 @@ from boneage_imaging.geometry import fit_within, letterbox, resize, warp
 from boneage_imaging.masks import apply_mask
 from boneage_imaging.polarity import is_inverted
 from boneage_imaging.quality import assess
-from boneage_sparkrun.storage import open_storage
 
 if TYPE_CHECKING:
     from boneage_segmentation.inference import Segmenter
@@ -58,13 +59,15 @@ def setup_ingest(config: dict[str, Any]) -> Ingest:
 
 def apply_ingest(case: Case, settings: Ingest) -> Case:
     """Takes one case in: reads or draws the radiograph, brings it to size, and its outline with it."""
+    if case["fault"]:
+        raise DataError(case["fault"])
     label = {"kind": case["kind"], "age_months": case["age_months"], "male": case["male"]}
     if case["kind"] == "phantom":
         return label | _draw(case)
     if case["kind"] == "thumbnail":
         image, size = _unsquash(case, settings.thumbnail_long_side)
     else:
-        image, size = ingest_image(_read(case["uri"]), settings)
+        image, size = ingest_image(read_bounded(case["uri"]), settings)
     return label | _taken_in(image, size, _outline(case, _shape(image)), _given_mask(case, _shape(image)))
 
 
@@ -88,13 +91,13 @@ def _outline(case: Case, size: tuple[int, int]) -> np.ndarray | None:
         return None
     from boneage_segmentation.annotation import read_outline
 
-    return read_outline(_read(case["outline_uri"]), case["outline_uri"], size)
+    return read_outline(read_bounded(case["outline_uri"]), case["outline_uri"], size)
 
 
 def _given_mask(case: Case, size: tuple[int, int]) -> np.ndarray | None:
     if not case["mask_uri"]:
         return None
-    mask = decode_mask(_read(case["mask_uri"]))
+    mask = decode_mask(read_bounded(case["mask_uri"]))
     return mask if mask.shape == size else resize(mask, size)
 
 
@@ -111,10 +114,6 @@ def _unsquash(case: Case, long_side: int) -> tuple[np.ndarray, tuple[int, int]]:
     height, width = case["true_height"] or thumbnail.shape[0], case["true_width"] or thumbnail.shape[1]
     scale = long_side / max(height, width)
     return resize(thumbnail, (round(height * scale), round(width * scale))), (height, width)
-
-
-def _read(uri: str) -> bytes:
-    return open_storage(uri).read(uri)
 
 
 def _shape(image: np.ndarray) -> tuple[int, int]:

@@ -13,7 +13,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from boneage_cli.folder_stages import read_bounded
+from boneage_cli.errors import CallError, DataError
+from boneage_cli.files import file_fault, plain, read_bounded, shown
 from boneage_cli.sources import IMAGE_SUFFIXES, image_files
 from boneage_imaging.codec import decode
 from boneage_imaging.errors import DecodeError
@@ -105,7 +106,7 @@ def _look_at_picture(path: Path) -> Picture:
         data = read_bounded(str(path))
         image = decode(data)
     except (ValueError, OSError, MemoryError) as error:
-        return Picture(path, str(error) or type(error).__name__)
+        return Picture(path, plain(str(error)) or type(error).__name__)
     kind = "DICOM" if data[128:132] == b"DICM" else read_header(data).kind
     del data
     facts = f"{image.shape} {image.dtype}".encode()
@@ -127,8 +128,10 @@ def _look_at_outline(path: Path) -> Outline:
         else:
             mask = read_outline(data, path.name)
             own = (int(mask.shape[0]), int(mask.shape[1]))
+    except DataError as error:
+        return Outline(path, f"outline {shown(path.name)}: {error}")
     except (ValueError, OSError, MemoryError) as error:
-        return Outline(path, str(error) or type(error).__name__)
+        return Outline(path, plain(str(error)) or type(error).__name__)
     if not mask.any() or mask.all():
         return Outline(path, f"outline {path.name} encloses {'everything' if mask.all() else 'nothing'}", own)
     return Outline(path, "", own)
@@ -139,7 +142,9 @@ def pictures_passed_over(folder: Path) -> list[Path]:
     others = [
         path
         for path in sorted(folder.iterdir())
-        if path.suffix.lower() not in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() not in IMAGE_SUFFIXES
+        and not path.name.startswith(".")
+        and not file_fault(path)
     ]
     return [path for path in others if _is_picture(path)]
 
@@ -163,10 +168,17 @@ def pictures_in_subfolders(folder: Path, known: Sequence[Path | None]) -> dict[s
         known: Folders that hold something else, such as outlines.
     """
     apart = {path.resolve() for path in known if path is not None}
-    folders = [
-        path
+    counts = {
+        path.name: _count_pictures(path)
         for path in sorted(folder.iterdir())
-        if path.is_dir() and not path.name.startswith(".") and path.resolve() not in apart
-    ]
-    counts = {path.name: len(image_files(path)) for path in folders}
+        # Not Path's own is_dir: it raises where it may not look.
+        if os.path.isdir(path) and not path.name.startswith(".") and path.resolve() not in apart  # noqa: PTH112
+    }
     return {name: count for name, count in counts.items() if count}
+
+
+def _count_pictures(folder: Path) -> int:
+    try:
+        return sum(not file_fault(path) for path in image_files(folder))
+    except CallError:
+        return 0

@@ -7,7 +7,7 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from boneage_cli.sources import shown
+from boneage_cli.files import shown
 
 __all__ = ["age_histogram", "counts", "histogram", "named", "spread"]
 

@@ -252,6 +252,8 @@ def _read_tiff(data: bytes) -> Header:
     _check_whole(tags, len(data))
     samples, depth = _first(tags, 277, 1), 2 if 16 in bits else 1
     _check_colours(tags, samples, depth)
+    if (322 in tags) != (323 in tags):
+        raise DecodeError("the TIFF is damaged: it tells only one side of its tiles")
     tile = (_first(tags, 323, 1), _first(tags, 322, 1))
     if tile[0] * tile[1] > 4 * max(size[0] * size[1], 256 * 256):
         raise DecodeError(f"the TIFF is damaged: its tiles of {tile} pixels are larger than the picture")

@@ -70,7 +70,7 @@ def read_metadata(folder: Path) -> dict[str, Any]:
         metadata = json.loads((folder / _METADATA).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ModelError(folder, f"there is no {_METADATA}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, RecursionError, ValueError) as error:
         raise ModelError(folder, f"{_METADATA} cannot be read: {error}") from error
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
         raise ModelError(folder, f"{_METADATA} is not of the format {FORMAT}")

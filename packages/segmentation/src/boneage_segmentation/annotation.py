@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boneage_imaging import Image, Mask, encode_png
+from boneage_imaging.codec import MAX_PIXELS, decode_colours
+from boneage_imaging.errors import DecodeError
 from boneage_imaging.geometry import resize
+from boneage_imaging.header import check_pixels
 
 from .errors import AnnotationError
 from .files import write_whole
@@ -25,13 +29,16 @@ _HAND, _BACKGROUND = 24, 35  # "person" and "other" in the tool's own list of la
 _COLORS = {_HAND: (220, 20, 60), _BACKGROUND: (128, 128, 128)}
 _SUPERSAMPLING = 4
 _MAX_RASTER_SIDE = 16_000
+_MAX_POLYGONS, _MAX_REGIONS = 1000, 64  # a hand's outline has a few
+_MAX_POLYGON_BYTES = 1 << 25
 
 
 def find_outlines(folder: str | Path) -> dict[str, Path]:
     """Finds the outlines in a folder, one for each case.
 
     Where a case has several files the best is taken: NAME_watershed_mask.png, NAME_color_mask.png,
-    NAME_mask.png, NAME.json, NAME.png, in this order. NAME is the case_id.
+    NAME_mask.png, NAME.json, NAME.png, in this order. NAME is the case_id. What is no file (a folder, a link
+    that leads nowhere) comes last, and cannot be read.
 
     Args:
         folder: A folder; its subfolders are not looked into.
@@ -47,15 +54,16 @@ def find_outlines(folder: str | Path) -> dict[str, Path]:
         raise AnnotationError(
             str(folder), "no such folder; a folder of mask images or polygon files is needed"
         )
-    found: dict[str, tuple[int, Path]] = {}
+    found: dict[str, tuple[bool, int, Path]] = {}
     for path in sorted(folder.iterdir()):
         rank = _rank(path.name)
         if rank is None or path.name.startswith("."):
             continue
         case_id = path.name[: -len(_SUFFIXES[rank])]
-        if case_id and path.is_file() and rank < found.get(case_id, (len(_SUFFIXES), path))[0]:
-            found[case_id] = (rank, path)
-    return {case_id: found[case_id][1] for case_id in sorted(found)}
+        place = (not os.path.isfile(path), rank, path)  # noqa: PTH113 - Path's own raises where it may not look
+        if case_id and place[:2] < found.get(case_id, (True, len(_SUFFIXES), path))[:2]:
+            found[case_id] = place
+    return {case_id: found[case_id][2] for case_id in sorted(found)}
 
 
 def _rank(name: str) -> int | None:
@@ -136,37 +144,44 @@ def _flood(image: Image, markers: NDArray[Any]) -> NDArray[np.int32]:
 
 
 def _decode(data: bytes, name: str) -> NDArray[Any]:
-    # Not the codec's gray: two colours may have the same brightness.
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    if pixels is None:
-        raise AnnotationError(name, "no readable image")
-    return np.asarray(pixels)
+    try:
+        return decode_colours(data)
+    except DecodeError as error:
+        raise AnnotationError(name, error.reason) from error
 
 
 def _to_labels(pixels: NDArray[Any]) -> NDArray[np.int32]:
     """One number per colour; a gray value stays itself."""
-    blue, green, red = (pixels[..., channel].astype(np.int32) for channel in range(3))
-    gray = (blue == green) & (green == red)
-    return np.where(gray, red, (red << 16) + (green << 8) + blue)
+    if pixels.ndim == 2:
+        return pixels.astype(np.int32)
+    if pixels.dtype == np.uint16:
+        pixels = (pixels >> 8).astype(np.uint8)
+    red, green, blue = (pixels[..., channel].astype(np.int32) for channel in range(3))
+    return np.where((blue == green) & (green == red), red, (red << 16) + (green << 8) + blue)
 
 
 def _is_gray(pixels: NDArray[Any]) -> bool:
-    return bool((pixels == pixels[..., :1]).all())
+    return pixels.ndim == 2 or bool((pixels == pixels[..., :1]).all())
 
 
 def _fill_lines(labels: NDArray[np.int32], name: str) -> NDArray[np.int32]:
     """Gives what is nowhere 3 x 3 pixels wide (lines, white or of stray colours) to the nearest region."""
     values, counts = np.unique(labels, return_counts=True)
     kernel = np.ones((3, 3), np.uint8)
-    regions: list[tuple[int, Any]] = []
+    nearest = np.zeros(labels.shape, np.int32)
+    least, regions = np.full(labels.shape, np.inf, np.float32), 0
     for value in values[counts >= kernel.size]:
         region = (labels == value).astype(np.uint8)
         if cv2.erode(region, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0).any():
-            regions.append((int(value), cv2.distanceTransform(1 - region, cv2.DIST_L2, 3)))
-    if len(regions) < 2:
-        raise AnnotationError(name, f"two regions are needed, hand and background; received {len(regions)}")
-    nearest = np.argmin(np.stack([distance for _, distance in regions]), axis=0)
-    return np.array([value for value, _ in regions], np.int32)[nearest]
+            regions += 1
+            if regions > _MAX_REGIONS:
+                raise AnnotationError(name, f"more than {_MAX_REGIONS} regions: a photograph is no outline")
+            distance = cv2.distanceTransform(1 - region, cv2.DIST_L2, 3)
+            nearer = distance < least
+            nearest[nearer], least[nearer] = value, distance[nearer]
+    if regions < 2:
+        raise AnnotationError(name, f"two regions are needed, hand and background; received {regions}")
+    return nearest
 
 
 def _pick_hand(labels: NDArray[np.int32], name: str) -> Mask:
@@ -179,6 +194,8 @@ def _pick_hand(labels: NDArray[np.int32], name: str) -> Mask:
 
 
 def _read_polygons(data: bytes, name: str, size: tuple[int, int] | None) -> Mask:
+    if len(data) > _MAX_POLYGON_BYTES:
+        raise AnnotationError(name, f"{len(data)} bytes; at most {_MAX_POLYGON_BYTES} are read")
     try:
         facts = json.loads(data)
         own = (int(facts["size"]["height"]), int(facts["size"]["width"]))
@@ -186,17 +203,36 @@ def _read_polygons(data: bytes, name: str, size: tuple[int, int] | None) -> Mask
             [np.asarray(ring, np.float64).reshape(-1, 2) for ring in _rings(entry["points"])]
             for entry in facts["objects"]
         ]
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
         raise AnnotationError(
             name, f"no polygons as Supervisely writes them: {type(error).__name__}: {error}"
         ) from error
-    if min(own) < 1 or not polygons:
-        raise AnnotationError(name, f"size {own} with {len(polygons)} polygons")
+    if min(own) < 1 or not 1 <= len(polygons) <= _MAX_POLYGONS:
+        raise AnnotationError(
+            name, f"size {own} with {len(polygons)} polygons; 1 to {_MAX_POLYGONS} would do"
+        )
+    try:
+        check_pixels(size or own, MAX_PIXELS)
+    except DecodeError as error:
+        raise AnnotationError(name, error.reason) from error
+    _check_corners(polygons, own, name)
     return _rasterize(polygons, own, size or own)
 
 
 def _rings(points: dict[str, Any]) -> Iterable[Any]:
     return [points["exterior"], *points.get("interior", [])]
+
+
+def _check_corners(polygons: list[list[NDArray[np.float64]]], own: tuple[int, int], name: str) -> None:
+    """Raises AnnotationError if a corner lies further outside of the picture than the picture is large."""
+    height, width = own
+    for corners in (ring for rings in polygons for ring in rings):
+        near = (np.abs(corners - (width / 2, height / 2)) <= (1.5 * width, 1.5 * height)).all(axis=1)
+        if not near.all():
+            x, y = corners[~near][0]
+            raise AnnotationError(
+                name, f"a corner at ({x:g}, {y:g}) is far outside of its picture of {height} x {width}"
+            )
 
 
 def _rasterize(
@@ -211,12 +247,26 @@ def _rasterize(
     scale = np.array([canvas_size[1] / own[1], canvas_size[0] / own[0]])
     mask = np.zeros(canvas_size, np.uint8)
     for rings in polygons:
-        canvas = np.zeros(canvas_size, np.uint8)
-        # Vertices are pixel centres in the original. All rings in one call: even-odd, so holes stay open.
-        scaled = [np.rint(((ring + 0.5) * scale - 0.5) * 16).astype(np.int32) for ring in rings]
-        cv2.fillPoly(canvas, scaled, 1, shift=4)
-        mask |= canvas
-    return np.asarray(resize(mask.astype(np.float32), size) >= 0.5 + 0.48 / fine)
+        # Vertices are pixel centres in the original.
+        scaled = [((ring + 0.5) * scale - 0.5) for ring in rings if ring.size]
+        if scaled:
+            _draw(mask, scaled)
+    shares = cv2.resize(mask, (size[1], size[0]), interpolation=cv2.INTER_AREA)  # of 255
+    return np.asarray(shares >= 255 * (0.5 + 0.48 / fine))
+
+
+def _draw(mask: NDArray[np.uint8], rings: list[NDArray[np.float64]]) -> None:
+    """Adds one polygon, points (x, y), to a mask; only its own box is touched."""
+    corners = np.concatenate(rings)
+    last = (mask.shape[1] - 1, mask.shape[0] - 1)
+    left, top = np.clip(np.floor(corners.min(axis=0)).astype(int) - 1, 0, last)
+    right, bottom = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 1, 0, last)
+    box = mask[top : bottom + 1, left : right + 1]
+    canvas = np.zeros(box.shape, np.uint8)
+    # All rings in one call: even-odd, so holes stay open. In sixteenths of a pixel.
+    fixed = [np.rint((ring - (left, top)) * 16).astype(np.int32) for ring in rings]
+    cv2.fillPoly(canvas, fixed, 255, shift=4)
+    box |= canvas
 
 
 def draw_annotation(

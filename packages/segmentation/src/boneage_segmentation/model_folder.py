@@ -67,7 +67,7 @@ def read_metadata(folder: Path) -> dict[str, Any]:
         raise ModelError(
             folder, f"there is no {METADATA}; the folder that `export` wrote is needed"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, RecursionError, ValueError) as error:
         raise ModelError(folder, f"{METADATA} cannot be read: {error}") from error
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
         received = metadata.get("format") if isinstance(metadata, dict) else type(metadata).__name__
