@@ -1,0 +1,98 @@
+"""The servers that other tests stand on: they answer, work together, and never outlive their starter."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from importlib.metadata import version
+from pathlib import Path
+
+from boneage_sparkrun.java import find_java_home
+
+from ...servers import keeper
+from ...servers.hadoop import HADOOP_VERSION, pyspark_folder
+
+_ROOT = Path(__file__).parents[3]
+_QUICK_JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+_JOB = """
+import sys
+from pyspark.sql import SparkSession
+
+master, target, settings = sys.argv[1], sys.argv[2], sys.argv[3:]
+builder = SparkSession.builder.master(master)
+for setting in settings:
+    builder = builder.config(*setting.split("=", 1))
+context = builder.getOrCreate().sparkContext
+context.parallelize(range(100), 2).saveAsTextFile(target)
+assert sorted(map(int, context.textFile(target).collect())) == list(range(100))
+"""
+_STARTER = """
+import sys, time
+from pathlib import Path
+from tests.servers.processes import Processes
+
+processes = Processes(Path(sys.argv[1]), Path("/nowhere"))
+for index in range(2):  # the second in a session of its own, as YARN starts its containers
+    processes.start(f"sleeper{index}", ["sh", "-c", "setsid sleep 600 & sleep 600"])
+while len(processes.find("sleep 600")) < 6:
+    time.sleep(0.05)
+print(processes.mark["BONEAGE_SERVERS"], flush=True)
+time.sleep(600)
+"""
+
+
+def run_job(master: str, target: str, *settings: str, environment: dict[str, str] | None = None) -> None:
+    quick = f"spark.executor.extraJavaOptions={_QUICK_JAVA}"
+    local = {
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "JAVA_HOME": str(find_java_home()),
+        "SPARK_SUBMIT_OPTS": _QUICK_JAVA,
+    }
+    small = ("spark.executor.memory=512m", "spark.cores.max=1", "spark.ui.enabled=false", *settings)
+    command = (sys.executable, "-c", _JOB, master, target, quick, *small)
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, **local, **(environment or {})},
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_servers_are_of_the_version_of_sparks_own_client():
+    assert (pyspark_folder() / "jars" / f"hadoop-client-api-{HADOOP_VERSION}.jar").exists()
+    assert version("pyspark").startswith("4.")
+
+
+def test_hdfs_answers_with_both_datanodes(hdfs):
+    with urllib.request.urlopen(f"{hdfs.web}/webhdfs/v1/?op=LISTSTATUS") as answer:  # noqa: S310
+        assert answer.status == 200
+    assert hdfs.live_datanodes() == 2
+    assert hdfs.running() == ["namenode", "datanode0", "datanode1"]
+
+
+def test_spark_works_on_files_in_hdfs(spark, hdfs):
+    run_job(spark.uri, f"{hdfs.uri}/jobs/standalone")
+
+
+def test_yarn_works_on_files_in_hdfs(yarn, hdfs):
+    # With its jars on the machine already, Spark need not upload them.
+    jars = f"spark.yarn.jars=local:{pyspark_folder()}/jars/*"
+    configuration = {"HADOOP_CONF_DIR": str(yarn.configuration)}
+    run_job("yarn", f"{hdfs.uri}/jobs/yarn", jars, "spark.executor.instances=1", environment=configuration)
+
+
+def test_no_server_outlives_a_starter_that_was_killed(tmp_path):
+    command = (sys.executable, "-c", _STARTER, str(tmp_path))
+    with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout is not None
+        mark = starter.stdout.readline().strip()
+        assert len(keeper.marked(mark)) >= 6
+        starter.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while keeper.marked(mark):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
