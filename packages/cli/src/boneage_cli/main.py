@@ -357,8 +357,15 @@ def main() -> None:
 def _fail(error: object, code: int) -> None:
     from boneage_cli.files import plain
 
-    # What a worker raised comes with its traceback, which is for BONEAGE_DEBUG.
-    text = str(error).split("\nTraceback")[0] or type(error).__name__
-    for line in f"boneage: {text}".split("\n"):
+    for line in f"boneage: {_told(error)}".split("\n"):
         typer.echo(plain(line), err=True)
     sys.exit(code)
+
+
+def _told(error: object) -> str:
+    if isinstance(error, MemoryError):
+        return "out of memory; fewer --workers or smaller sizes may help"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    # What a worker raised comes with its traceback, which is for BONEAGE_DEBUG.
+    return str(error).split("\nTraceback")[0] or type(error).__name__
