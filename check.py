@@ -1,55 +1,98 @@
 #!/usr/bin/env python
-"""The one check: format, lint, types, arrows between packages, declared dependencies, and every test.
+"""The one check: format, lint, types, arrows between packages, releases, and every test, each package's in isolation.
 
-`uv run check.py` does it all; `uv run check.py imaging lint` only the named parts.
+`uv run check.py` does it all; `uv run check.py imaging lint` only the named parts; `python check.py --changed COMMIT`
+tells, as JSON, which parts a change since that commit can affect.
 """
 
+import json
+import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parent
-PACKAGES = ("imaging", "segmentation", "regression", "sparkrun", "cli")
+from checks.affected import PARTS, find_parts, list_changed
+from checks.packages import NAMES, ROOT, Package, read_packages
+
+UV = os.environ.get("UV", "uv")
+PYTEST = ("pytest", "-q", "--durations=5")
 Command = tuple[str, tuple[str, ...], Path]
 
 
 def commands() -> dict[str, list[Command]]:
     """Every part of the check: its commands, each with a name and the folder it runs in."""
-    pytest = ("pytest", "-q", "--durations=5")
-    parts: dict[str, list[Command]] = {
+    packages = read_packages()
+    parts = {
         "lint": [
-            ("format", ("ruff", "format", "--check", "."), ROOT),
-            ("lint", ("ruff", "check", "."), ROOT),
-            ("types", ("mypy",), ROOT),
-            ("arrows between packages", ("lint-imports", "--no-cache"), ROOT),
-            *((f"dependencies of {p}", ("deptry", "src"), ROOT / "packages" / p) for p in PACKAGES),
-        ]
+            ("format", tool("ruff", "format", "--check", "."), ROOT),
+            ("lint", tool("ruff", "check", "."), ROOT),
+            ("types", tool("mypy"), ROOT),
+            ("types of the check", tool("mypy", "check.py", "checks"), ROOT),
+            ("arrows between packages", tool("lint-imports", "--no-cache"), ROOT),
+            *((f"dependencies of {p.name}", tool("deptry", "src"), p.folder) for p in packages.values()),
+        ],
+        **{name: package_commands(package) for name, package in packages.items()},
+        "releases": [
+            ("releases", (sys.executable, "-m", "checks.releases"), ROOT),
+            ("tests of the check", tool(*PYTEST, "tests/releases"), ROOT),
+        ],
+        "wheels": [("tests of the wheels", tool(*PYTEST, "tests/wheels"), ROOT)],
+        "end_to_end": [("tests from end to end", tool(*PYTEST, "tests/end_to_end"), ROOT)],
     }
-    for package in PACKAGES:
-        parts[package] = [
-            (f"tests of {package}", (*pytest, f"tests/{package}"), ROOT),
-            (f"examples of {package}", (*pytest, "--doctest-modules", f"packages/{package}/src"), ROOT),
-        ]
-    parts["end_to_end"] = [("tests from end to end", (*pytest, "tests/end_to_end"), ROOT)]
-    return parts
+    return {name: parts[name] for name in PARTS}
+
+
+def package_commands(package: Package) -> list[Command]:
+    """A package's tests with its base install, with its extras, and with the lowest versions that it allows."""
+    tests, source = f"tests/{package.name}", f"packages/{package.name}/src"
+    alone = (
+        *(UV, "run", "--locked", "--isolated", "--python", sys.executable),
+        *("--package", f"boneage-{package.name}", "--group", "test"),
+    )
+    extras = tuple(word for extra in package.extras for word in ("--extra", extra))
+    told = ",".join(package.extras)
+    return [
+        (
+            f"{package.name}, base install, and its examples",
+            (*alone, *PYTEST, "--extras=", "--doctest-modules", tests, source),
+            ROOT,
+        ),
+        (f"{package.name} with {told}", (*alone, *extras, *PYTEST, f"--extras={told}", tests), ROOT),
+        (f"{package.name}, lowest versions", (sys.executable, "-m", "checks.lowest", package.name), ROOT),
+    ]
+
+
+def tool(name: str, *arguments: str) -> tuple[str, ...]:
+    """A command of the environment that this runs in."""
+    return (str(Path(sys.executable).with_name(name)), *arguments)
 
 
 def run(name: str, command: tuple[str, ...], folder: Path) -> bool:
-    """Runs one command with this environment's tools; prints how it ended."""
-    print(f"\n== {name}: {' '.join(command)}", flush=True)
+    """Runs one command; prints how it ended."""
+    print(f"\n== {name}: {' '.join((Path(command[0]).name, *command[1:]))}", flush=True)
     started = time.monotonic()
-    tool = Path(sys.executable).with_name(command[0])
-    code = subprocess.run((tool, *command[1:]), cwd=folder).returncode
-    # pytest's 5: there are no examples in this package.
-    good = code == 0 or (code == 5 and "--doctest-modules" in command)
-    verdict = "good" if good else f"FAILED ({code})"
-    print(f"== {name}: {verdict}, {time.monotonic() - started:.0f} s", flush=True)
-    return good
+    code = subprocess.run(command, cwd=folder).returncode
+    print(
+        f"== {name}: {'good' if code == 0 else f'FAILED ({code})'}, {time.monotonic() - started:.0f} s",
+        flush=True,
+    )
+    return code == 0
+
+
+def tell_affected(base: str) -> int:
+    """Prints the parts that a change since a commit can affect, packages apart; all if the commit is not known."""
+    changed = list_changed(base)
+    parts = list(PARTS) if changed is None else find_parts(changed, read_packages())
+    print(f"packages={json.dumps([part for part in parts if part in NAMES])}")
+    print(f"others={json.dumps([part for part in parts if part not in NAMES])}")
+    return 0
 
 
 def main() -> int:
     """Runs the parts named on the command line, or all; 1 if anything failed."""
+    if len(sys.argv) == 3 and sys.argv[1] == "--changed":
+        return tell_affected(sys.argv[2])
     parts = commands()
     wanted = sys.argv[1:] or list(parts)
     unknown = [name for name in wanted if name not in parts]

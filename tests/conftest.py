@@ -3,7 +3,8 @@
 hypothesis: the same examples everywhere; `--hypothesis-profile=search` looks for new ones.
 
 A package's tests run with its base install, but for those in folders named after the extra that they need. What holds
-of the base install only lies in a folder `base`. `--base` takes the former and leaves the latter out of account.
+of the base install only lies in a folder `base`. `--extras dicom,train` says what is installed, `--extras=` that
+nothing but the base is; without it, all extras are taken to be there.
 """
 
 from importlib import metadata
@@ -27,12 +28,15 @@ EXTRAS = {"dicom", "spark", "train"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--base", action="store_true", help="only what a package's base install is enough for")
+    parser.addoption(
+        "--extras", default=",".join(EXTRAS), help="the extras that are installed, with commas between"
+    )
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    other = EXTRAS if config.getoption("--base") else {"base"}
-    return True if collection_path.is_dir() and collection_path.name in other else None
+    installed = set(filter(None, config.getoption("--extras").split(",")))
+    absent = EXTRAS - installed | ({"base"} if installed else set())
+    return True if collection_path.is_dir() and collection_path.name in absent else None
 
 
 @pytest.fixture(scope="session")
