@@ -11,6 +11,17 @@ from hypothesis import strategies as st
 
 from boneage_sparkrun import StorageError, join, open_storage
 
+from .storage_contract import StorageContract
+
+
+@pytest.fixture(scope="session")
+def root(tmp_path_factory):
+    return str(tmp_path_factory.mktemp("storage"))
+
+
+class TestLocal(StorageContract):
+    """The folders of this machine."""
+
 
 @pytest.fixture(params=["path", "file-uri", "path-like"])
 def folder(request, tmp_path):
@@ -41,15 +52,6 @@ def test_a_file_is_replaced_renamed_and_removed(folder):
     assert storage.exists(folder)
 
 
-def test_rename_never_replaces(tmp_path):
-    storage = open_storage(tmp_path)
-    storage.write(tmp_path / "one", b"1")
-    storage.write(tmp_path / "two", b"2")
-    with pytest.raises(StorageError, match="there already"):
-        storage.rename(tmp_path / "one", tmp_path / "two")
-    assert storage.read(tmp_path / "two") == b"2"
-
-
 def test_failures_are_typed_name_the_place_and_leave_nothing(tmp_path):
     storage = open_storage(tmp_path)
     with pytest.raises(StorageError, match="missing") as caught:
@@ -69,9 +71,9 @@ def test_failures_are_typed_name_the_place_and_leave_nothing(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
-@pytest.mark.parametrize("uri", ["hdfs://host:8020/data", "s3://bucket/data", "file://host/data"])
+@pytest.mark.parametrize("uri", ["s3://bucket/data", "file://host/data"])
 def test_other_places_are_refused_with_what_would_do(uri):
-    with pytest.raises(StorageError, match=r"local folders|three strokes") as caught:
+    with pytest.raises(StorageError, match=r"hdfs://|three strokes") as caught:
         open_storage(uri)
     assert uri in str(caught.value)
 

@@ -29,3 +29,11 @@ def spark(processes):
 @pytest.fixture(scope="session")
 def yarn(processes, hdfs):
     return Yarn(processes, hdfs)
+
+
+@pytest.fixture(scope="session")
+def hdfs_folder(hdfs):
+    """A folder on HDFS, found by the site files as on a cluster."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HADOOP_CONF_DIR", str(hdfs.configuration))
+        yield f"{hdfs.uri}/storage"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .feed import Feed, ListFeed
     from .recipes import Recipe
     from .shards import Record, read_shard, shard_name, shard_uris, write_shard
-    from .storage import Storage, join, open_storage
+    from .storage import FileStatus, Storage, join, open_storage
     from .threads import limit_threads
     from .training import FitResult, fit
 
@@ -29,6 +29,7 @@ __all__ = [
     "Engine",
     "EngineError",
     "Feed",
+    "FileStatus",
     "FitResult",
     "ListFeed",
     "LocalEngine",
@@ -58,7 +59,7 @@ _HOMES = {
     "feed": ["Feed", "ListFeed"],
     "recipes": ["Recipe"],
     "shards": ["Record", "read_shard", "shard_name", "shard_uris", "write_shard"],
-    "storage": ["Storage", "join", "open_storage"],
+    "storage": ["FileStatus", "Storage", "join", "open_storage"],
     "threads": ["limit_threads"],
     "training": ["FitResult", "fit"],
 }

@@ -12,11 +12,17 @@ class StorageError(SparkrunError):
 
     Attributes:
         uri: The place in question.
+        kind: Where it is known: `missing`, `there already`, `no permission`, `quota`, `safe mode`, `no DataNode`,
+            `unreachable`, `locked`.
     """
 
-    def __init__(self, message: str, uri: str = "") -> None:
+    def __init__(self, message: str, uri: str = "", kind: str = "") -> None:
         super().__init__(message)
         self.uri = uri
+        self.kind = kind
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, str]]:  # so that a worker can hand it over
+        return type(self), (str(self), self.uri, self.kind)
 
 
 class ShardError(SparkrunError):

@@ -1,24 +1,39 @@
 """Files and folders by URI: read, written whole or not at all, listed in order.
 
-A URI is a plain path, a path-like object or `file://...`. Only `join` makes names out of parts that come
-from data (the ids of a table, say); it refuses those that would lead out of the folder.
+A URI is a plain path, a path-like object, `file:///...` or `hdfs://...`. Only `join` makes names out of parts that
+come from data (the ids of a table, say); it refuses those that would lead out of the folder.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
-import shutil
-import uuid
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Protocol
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote
 
 from .errors import StorageError
 
-__all__ = ["LocalStorage", "Storage", "Uri", "join", "open_storage"]
+__all__ = ["PART", "FileStatus", "Storage", "Uri", "is_part", "join", "open_storage"]
 
 Uri = str | os.PathLike[str]
-_PART = ".part"
+PART = ".part"
+
+
+@dataclasses.dataclass(frozen=True)
+class FileStatus:
+    """What is known of a file or folder.
+
+    Attributes:
+        is_folder: Or a file.
+        size_bytes: Of a file; 0 for a folder.
+        modified_s: When it was changed last, in seconds since 1970, by the clock of where it lies.
+    """
+
+    is_folder: bool
+    size_bytes: int
+    modified_s: float
 
 
 class Storage(Protocol):
@@ -52,93 +67,48 @@ class Storage(Protocol):
         """Moves a file or folder within the file system; the target must not be there yet."""
         ...
 
+    def read_chunks(self, uri: Uri, chunk_bytes: int = 1 << 20) -> Iterator[bytes]:
+        """Reads a file bit by bit: all of it, or StorageError."""
+        ...
 
-class LocalStorage:
-    """The folders of this machine."""
+    def status(self, uri: Uri) -> FileStatus:
+        """Tells size and age of what must be there."""
+        ...
 
-    def read(self, uri: Uri) -> bytes:
-        """Reads a whole file."""
-        try:
-            return _path(uri).read_bytes()
-        except OSError as error:
-            raise _failure("read", uri, error) from error
+    def digest(self, uri: Uri) -> str:
+        """Names a file's content: the same content has the same digest in the same file system, and no other has."""
+        ...
 
-    def write(self, uri: Uri, data: bytes) -> None:
-        """Writes a file whole or not at all: beside its place first, then renamed."""
-        path = _path(uri)
-        beside = path.with_name(f".{uuid.uuid4().hex}{_PART}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with beside.open("xb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                beside.replace(path)
-            finally:
-                beside.unlink(missing_ok=True)
-            _sync_folder(path.parent)
-        except OSError as error:
-            raise _failure("write", uri, error) from error
+    def lock(self, uri: Uri) -> AbstractContextManager[None]:
+        """Holds a lock file while the context lasts; StorageError of kind `locked` if another process does.
 
-    def list(self, uri: Uri) -> list[str]:
-        """Names the files and folders in a folder, sorted; files half written are not listed."""
-        try:
-            return sorted(path.name for path in _path(uri).iterdir() if not _is_part(path.name))
-        except OSError as error:
-            raise _failure("list", uri, error) from error
-
-    def exists(self, uri: Uri) -> bool:
-        """Tells whether a file or folder is there."""
-        return _path(uri).exists()
-
-    def remove(self, uri: Uri) -> None:
-        """Removes a file or a folder with all in it; nothing there is fine."""
-        path = _path(uri)
-        try:
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
-        except OSError as error:
-            raise _failure("remove", uri, error) from error
-
-    def make_folder(self, uri: Uri) -> None:
-        """Makes a folder and those above it; one that is there is fine."""
-        try:
-            _path(uri).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _failure("make", uri, error) from error
-
-    def rename(self, source: Uri, target: Uri) -> None:
-        """Moves a file or folder within the file system; the target must not be there yet."""
-        place = _path(target)
-        if place.exists():
-            raise StorageError(
-                f"cannot rename {os.fspath(source)} to {os.fspath(target)}: something is there already",
-                os.fspath(target),
-            )
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            _path(source).rename(place)
-            _sync_folder(place.parent)
-        except OSError as error:
-            raise _failure("rename", source, error) from error
+        A killed process holds none: here at once, on HDFS after a while.
+        """
+        ...
 
 
-def open_storage(uri: Uri) -> Storage:
+def open_storage(uri: Uri, webhdfs: str | None = None) -> Storage:
     """Finds the storage that a URI belongs to.
 
     Args:
-        uri: A path or file://...
+        uri: A path, file:///... or hdfs://...
+        webhdfs: For hdfs: where WebHDFS answers, `http://host:9870`, several NameNodes' with commas between. None: told
+            by the environment, see `hdfs_addresses`.
 
     Returns:
         Its storage.
 
     Raises:
-        StorageError: This version cannot read and write there.
+        StorageError: Nothing is known of such a place.
     """
-    _path(uri)
+    text = os.fspath(uri)
+    if text.startswith("hdfs:"):
+        from .hdfs_storage import open_hdfs
+
+        return open_hdfs(text, webhdfs)
+    from .local_storage import LocalStorage, local_path
+
+    local_path(uri)
     return LocalStorage()
 
 
@@ -168,37 +138,6 @@ def join(uri: Uri, *parts: str) -> str:
     return head + "/".join(names)
 
 
-def _path(uri: Uri) -> Path:
-    text = os.fspath(uri)
-    if not text or "\0" in text:
-        raise StorageError(f"received {text!r}; the path of a file or folder is wanted", text)
-    if "://" not in text:
-        return Path(text)
-    parts = urlsplit(text)
-    if parts.scheme != "file":
-        raise StorageError(
-            f"received {text}; this version reads and writes local folders: give a path or file:///...", text
-        )
-    if parts.netloc not in ("", "localhost"):
-        raise StorageError(f"received {text}; a file:// URI starts with file:/// (three strokes)", text)
-    return Path(unquote(parts.path))
-
-
-def _is_part(name: str) -> bool:
-    return name.startswith(".") and name.endswith(_PART)
-
-
-def _sync_folder(path: Path) -> None:
-    """Makes the rename itself last through a power cut, where the system can."""
-    if os.name != "posix":
-        return
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _failure(verb: str, uri: Uri, error: OSError) -> StorageError:
-    reason = error.strerror or str(error)
-    return StorageError(f"cannot {verb} {os.fspath(uri)}: {reason}", os.fspath(uri))
+def is_part(name: str) -> bool:
+    """Tells whether this is the name of a file half written."""
+    return name.startswith(".") and name.endswith(PART)

@@ -1,0 +1,118 @@
+"""Where a file system's WebHDFS answers: told by the environment, or by Hadoop's own site files.
+
+`WEBHDFS_ADDRESS` (`http://host:9870`, several NameNodes' with commas between) comes first; then core-site.xml and
+hdfs-site.xml in `HADOOP_CONF_DIR`, with nameservices of several NameNodes; then port 9870 of the URI's host.
+`HADOOP_USER_NAME` is who asks, `WEBHDFS_TOKEN` a delegation token that is passed on.
+"""
+
+from __future__ import annotations
+
+import os
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+from .errors import StorageError
+
+__all__ = ["find_addresses", "split_uri"]
+
+_PORT = 9870
+_SECURE_PORT = 9871
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Parts an HDFS URI, written as Hadoop does it: nothing in it is percent-encoded.
+
+    Args:
+        uri: `hdfs://host:port/path`, `hdfs://nameservice/path` or `hdfs:///path`.
+
+    Returns:
+        The file system (`host:port`, a nameservice, or nothing: Hadoop's default), and the absolute path.
+
+    Raises:
+        StorageError: It is none, or has a name that HDFS or WebHDFS cannot take.
+    """
+    scheme, sign, rest = uri.partition("://")
+    authority, slash, path = rest.partition("/")
+    if scheme != "hdfs" or not sign or "\0" in uri:
+        raise StorageError(f"received {uri!r}; hdfs://host:port/path is wanted", uri)
+    names = [name for name in path.split("/") if name]
+    for name in names:
+        # WebHDFS cuts a name at a semicolon and says nothing; HDFS refuses the others.
+        if name in (".", "..") or ":" in name or ";" in name or len(name.encode(errors="replace")) > 255:
+            raise StorageError(
+                f"received {uri}; on HDFS a name must not be '.' or '..', nor contain ':' or ';', nor be longer than "
+                "255 bytes",
+                uri,
+            )
+    return authority, f"{slash or '/'}{'/'.join(names)}"
+
+
+def find_addresses(authority: str, webhdfs: str | None = None) -> list[str]:
+    """Finds where WebHDFS answers.
+
+    Args:
+        authority: Of the URI: `host:port`, a nameservice, or nothing.
+        webhdfs: Addresses given by the caller, with commas between.
+
+    Returns:
+        One address per NameNode, in the order to try.
+
+    Raises:
+        StorageError: The site files cannot be read, or nothing tells.
+    """
+    given = webhdfs or os.environ.get("WEBHDFS_ADDRESS")
+    if given:
+        return [
+            address.strip().rstrip("/") for address in given.replace(";", ",").split(",") if address.strip()
+        ]
+    settings = _site_settings()
+    default = settings.get("fs.defaultFS", "").partition("://")[2].rstrip("/")
+    authority = authority or default
+    if not authority:
+        raise StorageError(
+            "hdfs:/// names no host, and no fs.defaultFS was found; write hdfs://host:port/..., "
+            "or set HADOOP_CONF_DIR or WEBHDFS_ADDRESS"
+        )
+    found = _configured(authority, default, settings)
+    return found or [f"http://{_host(authority)}:{_PORT}"]
+
+
+def _configured(authority: str, default: str, settings: dict[str, str]) -> list[str]:
+    secure = settings.get("dfs.http.policy") == "HTTPS_ONLY"
+    key = f"dfs.namenode.{'https' if secure else 'http'}-address"
+    scheme = "https" if secure else "http"
+    service = settings.get(f"dfs.ha.namenodes.{authority}")
+    if service:
+        names = [f"{key}.{authority}.{name.strip()}" for name in service.split(",")]
+        return [f"{scheme}://{settings[name]}" for name in names if name in settings]
+    ours = authority in (default, settings.get("dfs.namenode.rpc-address"))
+    if not ours or (key not in settings and not secure):
+        return []
+    host, _, port = settings.get(key, "").rpartition(":")
+    host = _host(authority) if host in ("", "0.0.0.0") else host  # noqa: S104
+    return [f"{scheme}://{host}:{port or (_SECURE_PORT if secure else _PORT)}"]
+
+
+def _host(authority: str) -> str:
+    host, colon, port = authority.rpartition(":")
+    return host if colon and port.isdigit() else authority
+
+
+def _site_settings() -> dict[str, str]:
+    folder = os.environ.get("HADOOP_CONF_DIR")
+    if not folder:
+        return {}
+    settings: dict[str, str] = {}
+    for name in ("core-site.xml", "hdfs-site.xml"):
+        path = Path(folder) / name
+        try:
+            root = ET.parse(path).getroot()  # noqa: S314
+        except FileNotFoundError:
+            continue
+        except (OSError, ET.ParseError) as error:
+            raise StorageError(
+                f"cannot read {path}, which HADOOP_CONF_DIR names: {error}", str(path)
+            ) from error
+        for entry in root.iter("property"):
+            settings[(entry.findtext("name") or "").strip()] = (entry.findtext("value") or "").strip()
+    return settings
