@@ -16,6 +16,7 @@ from checks.affected import PARTS, find_parts, list_changed
 from checks.packages import NAMES, ROOT, Package, read_packages
 
 UV = os.environ.get("UV", "uv")
+WORKFLOW = ".github/workflows/check.yml"
 PYTEST = ("pytest", "-q", "--durations=5")
 Command = tuple[str, tuple[str, ...], Path]
 
@@ -29,6 +30,11 @@ def commands() -> dict[str, list[Command]]:
             ("lint", tool("ruff", "check", "."), ROOT),
             ("types", tool("mypy"), ROOT),
             ("types of the check", tool("mypy", "check.py", "checks"), ROOT),
+            (
+                "workflow",
+                tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows", WORKFLOW),
+                ROOT,
+            ),
             ("arrows between packages", tool("lint-imports", "--no-cache"), ROOT),
             *((f"dependencies of {p.name}", tool("deptry", "src"), p.folder) for p in packages.values()),
         ],
