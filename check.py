@@ -59,12 +59,12 @@ def package_commands(package: Package) -> list[Command]:
     extras = tuple(word for extra in package.extras for word in ("--extra", extra))
     told = ",".join(package.extras)
     return [
+        (f"{package.name}, base install", (*alone, *PYTEST, "--extras=", tests), ROOT),
         (
-            f"{package.name}, base install, and its examples",
-            (*alone, *PYTEST, "--extras=", "--doctest-modules", tests, source),
+            f"{package.name} with {told}, and its examples",
+            (*alone, *extras, *PYTEST, f"--extras={told}", "--doctest-modules", tests, source),
             ROOT,
         ),
-        (f"{package.name} with {told}", (*alone, *extras, *PYTEST, f"--extras={told}", tests), ROOT),
         (f"{package.name}, lowest versions", (sys.executable, "-m", "checks.lowest", package.name), ROOT),
     ]
 
