@@ -36,7 +36,7 @@ def run_lowest(name: str) -> int:
         wheels, environment = Path(scratch) / "wheels", Path(scratch) / "environment"
         build_wheels(wheels)
         for sibling in needed_by(name, packages):
-            _build_releases(sibling, packages, wheels)
+            build_releases(sibling, packages, wheels)
         python = _install(package, packages, extras, wheels, environment)
         tests = ("pytest", "-q", "--durations=5", f"--extras={','.join(extras)}", f"tests/{name}")
         return subprocess.run((python, "-m", *tests), cwd=ROOT).returncode
@@ -47,19 +47,19 @@ def build_wheels(folder: Path) -> None:
     _run(UV, "build", "--quiet", "--all-packages", "--wheel", "--out-dir", folder, cwd=ROOT)
 
 
-def _build_releases(sibling: str, packages: dict[str, Package], wheels: Path) -> None:
+def build_releases(sibling: str, packages: dict[str, Package], wheels: Path, root: Path = ROOT) -> None:
     """Adds the wheels of a sibling's released versions that a package here allows.
 
     Those need the commits that they were made of: `git fetch --unshallow` brings them into a shallow clone.
     """
     bounds = [package.siblings[sibling] for package in packages.values() if sibling in package.siblings]
-    for release in read_releases().get(sibling, []):
+    for release in read_releases(root).get(sibling, []):
         if release.version == packages[sibling].version or not any(b.admit(release.version) for b in bounds):
             continue
         source = wheels.parent / f"{sibling}-{release.version}"
         source.mkdir()
         archive = wheels.parent / f"{sibling}-{release.version}.tar"
-        _run("git", "archive", f"--output={archive}", f"{release.commit}:packages/{sibling}", cwd=ROOT)
+        _run("git", "archive", f"--output={archive}", f"{release.commit}:packages/{sibling}", cwd=root)
         shutil.unpack_archive(archive, source, filter="data")
         _run(UV, "build", "--quiet", "--wheel", "--out-dir", wheels, source, cwd=source)
 

@@ -7,12 +7,9 @@ import pytest
 from checks.packages import read_package
 from checks.releases import digest_source, find_faults, read_releases, record
 
+from .repository import git
+
 PROJECT = '[project]\nname = "boneage-imaging"\nversion = "{}"\n'
-
-
-def git(root, *arguments):
-    who = ("-c", "user.name=test", "-c", "user.email=test@example.org")
-    subprocess.run(("git", *who, *arguments), cwd=root, check=True, capture_output=True)
 
 
 def declare(root, version):
