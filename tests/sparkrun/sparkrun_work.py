@@ -105,3 +105,30 @@ def run_out(record, resource):
         with open("/dev/full", "wb", buffering=0) as file:  # noqa: PTH123
             file.write(b"x")
     return {"done": True}
+
+
+def sleep_and_mark(_record, resource):
+    """Takes its time, and tells which process did it."""
+    time.sleep(resource["seconds"])
+    return {"pid": os.getpid()}
+
+
+def end_with_memory(argument):
+    """Ends as the system ends a process for its memory."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    return argument
+
+
+def where(_argument):
+    import sys
+
+    import numpy as np
+
+    import boneage_sparkrun
+
+    return {
+        "prefix": sys.prefix,
+        "modules": [boneage_sparkrun.__file__, np.__file__],
+        "path": sys.path,
+        "home": os.environ.get("HOME", ""),
+    }
