@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import sys
 import sysconfig
@@ -149,7 +150,11 @@ def _files(folder: Path, without: set[str]) -> Iterator[Path]:
 
 
 def _write(target: Path, members: dict[str, Path]) -> None:
-    with tarfile.open(target, "w:gz", compresslevel=1) as archive:
+    with (
+        target.open("wb") as place,
+        gzip.GzipFile("", "wb", compresslevel=1, fileobj=place, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as archive,
+    ):
         for name, path in sorted(members.items()):
             info = archive.gettarinfo(path.resolve(), name)
             info.mtime, info.uid, info.gid, info.uname, info.gname = 0, 0, 0, "", ""
