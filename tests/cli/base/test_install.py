@@ -8,3 +8,14 @@ import pytest
 )
 def test_no_heavy_library_comes_along(name):
     assert util.find_spec(name) is None
+
+
+def test_of_this_workspace_only_what_is_needed_comes_along(installed):
+    ours = {name for name in installed if name.startswith("boneage-")}
+    assert ours == {
+        "boneage-cli",
+        "boneage-imaging",
+        "boneage-regression",
+        "boneage-segmentation",
+        "boneage-sparkrun",
+    }
