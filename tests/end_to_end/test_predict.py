@@ -1,6 +1,7 @@
 """From a radiograph to an answer, with the model of the small run."""
 
 import csv
+import html
 import json
 import subprocess
 import sys
@@ -102,6 +103,54 @@ def test_the_command_answers_good_files_and_sets_bad_ones_aside(run_folder, phan
     told = json.loads(done.out)
     assert told["notice"] == "Not a medical device."
     assert [answer["id"] for answer in told["answers"]] == [row["id"] for row in rows]
+
+
+def test_the_page_holds_every_case_with_its_pictures(run_folder, phantoms, tmp_path):
+    (tmp_path / "<b>bad.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    page = tmp_path / "pages" / "answers.html"
+    done = boneage(
+        "predict",
+        phantoms / "images",
+        tmp_path / "<b>bad.png",
+        "--model",
+        run_folder,
+        "--report",
+        page,
+        "--json",
+    )
+    assert done.code == 0, done.err
+    assert str(page) in done.err
+    text, answers = page.read_text(encoding="utf-8"), json.loads(done.out)["answers"]
+    for answer in answers:
+        assert html.escape(answer["id"]) in text
+        if answer["age_months"] is not None:
+            assert f"{answer['age_months']:.1f} <small>months" in text
+            assert f"{answer['lower']:.1f} to {answer['upper']:.1f} months" in text
+    assert "<b>bad" not in text
+    assert text.count('class="answer"') == len(answers) == 25
+    assert text.count("radiograph, hand as found</figcaption>") == 24
+    assert "not given; none was assumed" in text
+    assert "Not a medical device." in text
+    digest = json.loads((run_folder / "train-regression" / "model" / "model.json").read_bytes())["digest"]
+    assert digest[:16] in text
+
+
+def test_the_page_tells_the_sex_that_was_given(run_folder, phantoms, tmp_path):
+    image = min((phantoms / "images").iterdir())
+    page = tmp_path / "one.html"
+    boneage("predict", image, "--sex", "M", "--model", run_folder, "--report", page)
+    text = page.read_text(encoding="utf-8")
+    assert "<dt>sex used</dt><dd>boy</dd>" in text
+    assert f"<h1>Bone age of {image.stem}</h1>" in text
+
+
+def test_a_page_that_is_no_html_file_is_a_wrong_call(phantoms):
+    image = min((phantoms / "images").iterdir())
+    before = image.read_bytes()
+    done = boneage("predict", image, "--report", image)
+    assert done.code == 2
+    assert ".html" in done.err
+    assert image.read_bytes() == before
 
 
 def test_nothing_answered_is_exit_code_1(run_folder, tmp_path):

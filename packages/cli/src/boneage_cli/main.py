@@ -234,6 +234,9 @@ def predict(
     ] = None,
     cases: Annotated[Path | None, typer.Option(help="Table id,male.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the answers as CSV to this file.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page with pictures to this file, FILE.html.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Tells the bone age of each radiograph, in months, with its interval."""
@@ -241,8 +244,10 @@ def predict(
         raise CallError("received both --sex and --cases; one of them would do")
     from boneage_cli.predictor import predict_files, show_answers
 
-    answers = predict_files(files, model=model, sex=sex, cases=cases)
+    answers = predict_files(files, model=model, sex=sex, cases=cases, report=report)
     show_answers(answers, out=out, as_json=as_json)
+    if report is not None:
+        typer.echo(f"page: {report}", err=True)
     if not any(answer.answered for answer in answers):
         raise typer.Exit(1)
 

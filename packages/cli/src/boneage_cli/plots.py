@@ -154,7 +154,7 @@ def _bar(axes: Axes, place: float, width: float, points: Sequence[Point], color:
 
 
 def _count(axes: Axes, count: int, place: tuple[float, float]) -> None:
-    axes.annotate(str(count), place, xytext=(0, 3), textcoords="offset points", ha="center", fontsize=8)
+    axes.annotate(str(count), place, xytext=(0, 3), textcoords="offset points", ha="center", fontsize=9)
 
 
 def cumulative(errors: Mapping[str, Sequence[float]], *, label: str) -> str:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from boneage_cli.errors import DataError
+from boneage_cli.errors import CallError, DataError
 from boneage_cli.files import plain, read_bounded, shown
 from boneage_cli.labels import read_sexes, write_table
 from boneage_cli.models import find_regression, find_shipped_segmentation
@@ -23,7 +24,7 @@ from boneage_cli.sources import image_files, name_faults
 if TYPE_CHECKING:
     from boneage_cli.stages import Prepared
 
-__all__ = ["Answer", "Predictor", "predict_files", "show_answers"]
+__all__ = ["Answer", "Examination", "Predictor", "predict_files", "show_answers"]
 
 COLUMNS = ("id", "age_months", "lower", "upper", "status", "reason")
 NOTICE = "Not a medical device."
@@ -55,11 +56,34 @@ class Answer:
         return self.age_months is not None
 
 
+@dataclass(frozen=True)
+class Examination:
+    """An answer, and what it rests on as far as the radiograph got.
+
+    Attributes:
+        answer: What is said.
+        sex: What it was said with: `F`, `M`, or None where it was not given.
+        image: The radiograph as it was taken in, gray.
+        mask: The hand in it, bool.
+        prepared: What the age network saw, uint8.
+    """
+
+    answer: Answer
+    sex: str | None = None
+    image: np.ndarray | None = None
+    mask: np.ndarray | None = None
+    prepared: np.ndarray | None = None
+
+
 class Predictor:
     """A model folder, ready to answer.
 
     Args:
         model: A run's folder or a model folder; None for the shipped model.
+
+    Attributes:
+        folder: The model that tells the age.
+        segmentation_folder: The model that finds the hand.
 
     Raises:
         CallError: If there is no model in the folder.
@@ -70,12 +94,13 @@ class Predictor:
         from boneage_regression.inference import Regressor
         from boneage_segmentation.inference import Segmenter
 
-        folder = find_regression(model)
-        self.regressor = Regressor.load(folder)
+        self.folder = find_regression(model)
+        self.regressor = Regressor.load(self.folder)
         preprocessing = self.regressor.metadata["preprocessing"]
         self.ingest = Ingest(**preprocessing["ingest"])
         self.prepare = Prepare(**preprocessing["prepare"])
-        self.segmenter = Segmenter.load(_find_segmentation(folder, preprocessing["segmentation"]))
+        self.segmentation_folder = _find_segmentation(self.folder, preprocessing["segmentation"])
+        self.segmenter = Segmenter.load(self.segmentation_folder)
 
     def predict(self, data: bytes, *, sex: str | None = None, case_id: str = "") -> Answer:
         """Tells the bone age of one radiograph.
@@ -88,6 +113,10 @@ class Predictor:
         Returns:
             The answer; a file that is no radiograph of a hand is refused, with the reason.
         """
+        return self.examine(data, sex=sex, case_id=case_id).answer
+
+    def examine(self, data: bytes, *, sex: str | None = None, case_id: str = "") -> Examination:
+        """As `predict`, with what the answer rests on."""
         from boneage_cli.stages import ingest_image, prepare_image
         from boneage_imaging.errors import ImagingError
         from boneage_imaging.quality import assess
@@ -95,12 +124,14 @@ class Predictor:
         try:
             image, _ = ingest_image(data, self.ingest)
         except (ImagingError, MemoryError) as error:
-            return _refused(case_id, plain(str(error)))
+            return Examination(_refused(case_id, plain(str(error))), sex)
         mask = self.segmenter.mask(image)
         verdict = assess(image, mask)
         if verdict.status == "refused":
-            return _refused(case_id, "; ".join(verdict.reasons))
-        return self._answer(case_id, prepare_image(image, mask, self.prepare), list(verdict.reasons), sex)
+            return Examination(_refused(case_id, "; ".join(verdict.reasons)), sex, image, mask)
+        prepared = prepare_image(image, mask, self.prepare)
+        answer = self._answer(case_id, prepared, list(verdict.reasons), sex)
+        return Examination(answer, sex, image, mask, np.asarray(prepared.image))
 
     def _answer(self, case_id: str, prepared: Prepared, reasons: list[str], sex: str | None) -> Answer:
         found = self.regressor.predict(np.asarray(prepared.image), sex)
@@ -132,7 +163,7 @@ def _find_segmentation(folder: Path, digest: str) -> Path:
 
 
 def predict_files(
-    files: list[Path], *, model: Path | None, sex: str | None, cases: Path | None
+    files: list[Path], *, model: Path | None, sex: str | None, cases: Path | None, report: Path | None = None
 ) -> list[Answer]:
     """Answers for files and for all radiographs in folders. The arguments are the command's.
 
@@ -140,9 +171,11 @@ def predict_files(
     that holds for all files together, since an id then decides the sex.
 
     Raises:
-        CallError: If there is no model, or a folder cannot be looked into.
+        CallError: If there is no model, a folder cannot be looked into, or the report is no HTML file's name.
         DataError: If the table of cases cannot be read.
     """
+    if report is not None and report.suffix.lower() not in (".html", ".htm"):
+        raise CallError(f"received {report} for --report, where the name of an .html file would do")
     sexes = (
         {k: None if v is None else "M" if v else "F" for k, v in read_sexes(cases).items()} if cases else {}
     )
@@ -151,20 +184,30 @@ def predict_files(
     together = [paths] if cases else folders.values()
     faults = {path: fault for group in together for path, fault in name_faults(group).items()}
     predictor = Predictor(model)
-    return [
-        _refused(shown(path.name), faults[path])
+    examined = (
+        Examination(_refused(shown(path.name), faults[path]))
         if path in faults
-        else _predict_file(predictor, path, sexes.get(path.stem, sex))
+        else _examine_file(predictor, path, sexes.get(path.stem, sex))
         for path in paths
-    ]
+    )
+    if report is None:
+        return [examination.answer for examination in examined]
+    return _with_page(report, predictor, examined)
 
 
-def _predict_file(predictor: Predictor, path: Path, sex: str | None) -> Answer:
+def _with_page(report: Path, predictor: Predictor, examined: Iterator[Examination]) -> list[Answer]:
+    from boneage_cli.prediction_page import write_page
+
+    return write_page(report, predictor, examined)
+
+
+def _examine_file(predictor: Predictor, path: Path, sex: str | None) -> Examination:
     try:
         data = read_bounded(path)
     except DataError as error:
-        return _refused(shown(path.stem), f"the file {shown(str(path))} cannot be read: {error}")
-    return predictor.predict(data, sex=sex, case_id=shown(path.stem))
+        reason = f"the file {shown(str(path))} cannot be read: {error}"
+        return Examination(_refused(shown(path.stem), reason), sex)
+    return predictor.examine(data, sex=sex, case_id=shown(path.stem))
 
 
 def show_answers(answers: list[Answer], *, out: Path | None, as_json: bool) -> None:

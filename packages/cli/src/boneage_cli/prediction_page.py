@@ -1,0 +1,73 @@
+"""The page of a prediction: the radiograph, where its hand was found, and its age on the line of all ages."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from boneage_cli import montage
+from boneage_cli.markers import write_whole
+from boneage_cli.model_cards import model_card
+from boneage_cli.page import render
+
+if TYPE_CHECKING:
+    from boneage_cli.predictor import Answer, Examination, Predictor
+
+__all__ = ["write_page"]
+
+_MOST_SHOWN = 200
+"""Radiographs with pictures, about 40 kB each; those beyond stand in the table alone."""
+_MALE = {"M": True, "F": False, None: None}
+
+
+def write_page(path: Path, predictor: Predictor, examined: Iterable[Examination]) -> list[Answer]:
+    """Writes one self-contained page of all examinations, whole or not at all.
+
+    Args:
+        path: Of the HTML file.
+        predictor: Whose examinations they are.
+        examined: May be a generator: only the pictures of each are kept.
+
+    Returns:
+        The answers, in order.
+    """
+    cases = [_case(examination, index) for index, examination in enumerate(examined)]
+    page = render(
+        "predictions.html",
+        {
+            "cases": cases,
+            "most_shown": _MOST_SHOWN,
+            "level": (predictor.regressor.metadata.get("calibration") or {}).get("level"),
+            "models": {
+                "segmentation": model_card(predictor.segmentation_folder),
+                "regression": model_card(predictor.folder),
+            },
+            "written_on": time.strftime("%Y-%m-%d"),
+            "version": version("boneage-cli"),
+        },
+    )
+    write_whole(path, page.encode())
+    return [case["answer"] for case in cases]
+
+
+def _case(examination: Examination, index: int) -> dict[str, Any]:
+    return {
+        "answer": examination.answer,
+        "male": _MALE[examination.sex],
+        "pictures": _pictures(examination) if index < _MOST_SHOWN else [],
+    }
+
+
+def _pictures(examination: Examination) -> list[montage.Picture]:
+    """What there is to see, in the order of the steps; a picture of what the network looked at goes last."""
+    pictures = []
+    if examination.image is not None and examination.mask is not None:
+        pictures.append(
+            montage.outlined("radiograph, hand as found", examination.image, {"found": examination.mask})
+        )
+    if examination.prepared is not None:
+        pictures.append(montage.gray("prepared hand, as the age network saw it", examination.prepared))
+    return pictures
