@@ -278,12 +278,22 @@ def curves(lines: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]], *, label:
                     )
         values = [v for line in axes.get_lines() for v in np.asarray(line.get_ydata(), float) if v > 0]
         if values and max(values) > 15 * min(values):
-            axes.set_yscale("log")
+            _log_scale(axes)
         axes.set(xlabel="epoch", ylabel=ylabel)
         axes.xaxis.set_major_locator(whole_numbers())
         legend(axes)
 
     return svg(draw, label)
+
+
+def _log_scale(axes: Axes) -> None:
+    """Numbers as they are read, not as small powers of ten."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _scatter(axes: Axes, points: Sequence[Point]) -> None:
