@@ -5,6 +5,7 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -176,6 +177,14 @@ def test_the_manifest_names_what_the_figures_rest_on(written):
     assert set(stages["evaluate"]["inputs"]) == set(stages) - {"evaluate"}
     assert re.fullmatch("[0-9a-f]{64}", manifest["code"]["sha256"])
     assert manifest["machine"]["cores"] >= 1
+
+
+def test_the_manifest_is_what_the_readme_says(written):
+    _, _, manifest = written
+    readme = (Path(__file__).parents[3] / "packages" / "cli" / "README.md").read_text(encoding="utf-8")
+    table = readme.split("| field | holds |")[1].split("\n\n")[0]
+    fields = [name for line in table.splitlines() for name in re.findall(r"`(\w+)`", line.split(" | ")[0])]
+    assert sorted(fields) == sorted(manifest)
 
 
 def test_the_manifest_tells_the_headline_and_the_counts(written):

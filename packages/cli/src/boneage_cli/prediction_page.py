@@ -18,28 +18,31 @@ if TYPE_CHECKING:
 
 __all__ = ["write_page"]
 
-_MOST_SHOWN = 200
+MOST_SHOWN = 200
 """Radiographs with pictures, about 40 kB each; those beyond stand in the table alone."""
 _MALE = {"M": True, "F": False, None: None}
 
 
-def write_page(path: Path, predictor: Predictor, examined: Iterable[Examination]) -> list[Answer]:
+def write_page(
+    path: Path, predictor: Predictor, examined: Iterable[Examination], *, most_shown: int = MOST_SHOWN
+) -> list[Answer]:
     """Writes one self-contained page of all examinations, whole or not at all.
 
     Args:
         path: Of the HTML file.
         predictor: Whose examinations they are.
         examined: May be a generator: only the pictures of each are kept.
+        most_shown: So many with their pictures.
 
     Returns:
         The answers, in order.
     """
-    cases = [_case(examination, index) for index, examination in enumerate(examined)]
+    cases = [_case(examination, shown=index < most_shown) for index, examination in enumerate(examined)]
     page = render(
         "predictions.html",
         {
             "cases": cases,
-            "most_shown": _MOST_SHOWN,
+            "most_shown": most_shown,
             "level": (predictor.regressor.metadata.get("calibration") or {}).get("level"),
             "models": {
                 "segmentation": model_card(predictor.segmentation_folder),
@@ -53,11 +56,11 @@ def write_page(path: Path, predictor: Predictor, examined: Iterable[Examination]
     return [case["answer"] for case in cases]
 
 
-def _case(examination: Examination, index: int) -> dict[str, Any]:
+def _case(examination: Examination, *, shown: bool) -> dict[str, Any]:
     return {
         "answer": examination.answer,
         "male": _MALE[examination.sex],
-        "pictures": _pictures(examination) if index < _MOST_SHOWN else [],
+        "pictures": _pictures(examination) if shown else [],
     }
 
 
