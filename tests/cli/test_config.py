@@ -68,11 +68,18 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_preset(tmp_pa
         ("[prepare]\nclip_limit = nan", "nan"),
         ("prepare = 3", "3"),
         ("seed = ", "not TOML"),
+        ("seed = " + "9" * 30, "99, where a int"),
+        ("[prepare]\nclip_limit = " + "9" * 400, "99, where a float"),
+        ("[prepare]\nclip_limit = inf", "inf"),
+        ("seed = " + "9" * 5000, "not TOML"),
+        ("seed = " + "[" * 5000, "nested too deeply"),
+        ("# é".encode("latin-1"), "not written in UTF-8"),
+        (b"#" * (1 << 20) + b"\n", "at most"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path, text, said):
     path = tmp_path / "config.toml"
-    path.write_text(text)
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
     with pytest.raises(ConfigError, match=said):
         load_config(path)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
-from boneage_cli.errors import ConfigError
+from boneage_cli.errors import ConfigError, DataError
+from boneage_cli.files import read_bounded
 from boneage_cli.presets import PRESETS
 from boneage_regression.training import RegressionRecipe
 from boneage_segmentation.training import SegmentationRecipe
@@ -31,6 +31,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+_MAX_BYTES = 1 << 20
+_LARGEST = 1 << 63
 
 
 @dataclass(frozen=True)
@@ -148,10 +150,16 @@ def load_config(
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"the configuration {path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(read_bounded(path, _MAX_BYTES).decode())
+    except DataError as error:
+        raise ConfigError(f"the configuration {path} cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"the configuration {path} is not written in UTF-8: see byte {error.start}"
+        ) from error
+    except RecursionError as error:
+        raise ConfigError(f"the configuration {path} is not TOML of ours: it is nested too deeply") from error
+    except ValueError as error:  # TOMLDecodeError, and numbers of thousands of digits
         raise ConfigError(f"the configuration {path} is not TOML: {error}") from error
 
 
@@ -184,9 +192,10 @@ def _converted(value: Any, old: Any, hint: str, place: str) -> Any:
     if isinstance(old, bool):
         good = isinstance(value, bool)
     elif isinstance(old, int):
-        good = isinstance(value, int) and not isinstance(value, bool)
+        good = isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST
     elif isinstance(old, float):
-        good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        good = isinstance(value, int | float) and not isinstance(value, bool)
+        good = good and abs(value) < _LARGEST
         value = float(value) if good else value
     elif isinstance(old, tuple):
         good = isinstance(value, list | tuple) and all(isinstance(v, type(o)) for v, o in zip(value, old))  # noqa: B905

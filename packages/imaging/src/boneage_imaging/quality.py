@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import cv2
 import numpy as np
 
 from boneage_imaging.arrays import Image, Mask, check_gray, check_mask
@@ -73,7 +74,7 @@ def _look_at_picture(image: Image) -> tuple[list[str], list[str]]:
     if min(height, width) < _MIN_SIDE:
         return [f"the picture is too small: {height} x {width} pixels, at least {_MIN_SIDE} are needed"], []
     white = np.iinfo(image.dtype).max
-    deviation = float(image.std()) * 255 / white
+    deviation = float(cv2.meanStdDev(image)[1][0, 0]) * 255 / white  # numpy's would take 8 bytes a pixel
     if deviation < _MIN_DEVIATION:
         return ["the picture is blank"], []
     return [], ["the picture has very little contrast"] if deviation < _LOW_DEVIATION else []
