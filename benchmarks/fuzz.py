@@ -268,6 +268,7 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("runs/fuzz"))
+    parser.add_argument("--kinds", nargs="+", choices=list(SHARES), default=list(SHARES))
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
@@ -275,8 +276,8 @@ def main() -> int:
         return 0
     out = arguments.out.absolute()
     out.mkdir(parents=True, exist_ok=True)
-    tallies: dict[str, Tally] = {kind: Tally() for kind in SHARES}
-    for kind, number, count in plan(arguments.inputs):
+    tallies = {kind: Tally() for kind in SHARES if kind in arguments.kinds}
+    for kind, number, count in [batch for batch in plan(arguments.inputs) if batch[0] in tallies]:
         record = out / f"{arguments.seed}-{kind.replace(' ', '-')}-{number}-{count}.json"
         if not record.exists():
             tally = run_batch(arguments.seed, number, count, kind, out / "batch")

@@ -87,8 +87,11 @@ class Calibration:
                 tuple(map(float, values[name])) for name in ("edges_months", "known", "unknown")
             )
             return cls(float(values["level"]), edges, known, unknown, int(values["cases"]))
-        except (KeyError, TypeError) as error:
-            raise CalibrationError(f"not a calibration: {error}. Received: {values!r}") from error
+        except (KeyError, OverflowError, TypeError) as error:
+            raise CalibrationError(
+                "not a calibration: level, edges_months, known, unknown and cases would do. "
+                f"Received: {values!r}"
+            ) from error
 
 
 def conformal_half_width(residuals: ArrayLike, level: float = 0.9) -> float:

@@ -70,8 +70,10 @@ def read_metadata(folder: Path) -> dict[str, Any]:
         metadata = json.loads((folder / _METADATA).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ModelError(folder, f"there is no {_METADATA}") from None
-    except (OSError, RecursionError, ValueError) as error:
-        raise ModelError(folder, f"{_METADATA} cannot be read: {error}") from error
+    except OSError as error:
+        raise ModelError(folder, f"{_METADATA} cannot be read: {error.strerror}") from error
+    except (RecursionError, ValueError) as error:
+        raise ModelError(folder, f"{_METADATA} is no JSON: it was changed or damaged") from error
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
         raise ModelError(folder, f"{_METADATA} is not of the format {FORMAT}")
     if metadata.get("digest") != _digest(metadata):

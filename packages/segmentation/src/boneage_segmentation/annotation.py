@@ -204,9 +204,7 @@ def _read_polygons(data: bytes, name: str, size: tuple[int, int] | None) -> Mask
             for entry in facts["objects"]
         ]
     except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
-        raise AnnotationError(
-            name, f"no polygons as Supervisely writes them: {type(error).__name__}: {error}"
-        ) from error
+        raise AnnotationError(name, f"no polygons as Supervisely writes them: {_fault(error)}") from error
     if min(own) < 1 or not 1 <= len(polygons) <= _MAX_POLYGONS:
         raise AnnotationError(
             name, f"size {own} with {len(polygons)} polygons; 1 to {_MAX_POLYGONS} would do"
@@ -217,6 +215,17 @@ def _read_polygons(data: bytes, name: str, size: tuple[int, int] | None) -> Mask
         raise AnnotationError(name, error.reason) from error
     _check_corners(polygons, own, name)
     return _rasterize(polygons, own, size or own)
+
+
+def _fault(error: Exception) -> str:
+    """What is wrong with a file of polygons, for a person."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not written in UTF-8"
+    if isinstance(error, json.JSONDecodeError):
+        return f"it is no JSON: {error}"
+    if isinstance(error, KeyError):
+        return f"there is no {error}"
+    return "size with height and width, and objects with points, exterior and interior, would do"
 
 
 def _rings(points: dict[str, Any]) -> Iterable[Any]:

@@ -67,8 +67,10 @@ def read_metadata(folder: Path) -> dict[str, Any]:
         raise ModelError(
             folder, f"there is no {METADATA}; the folder that `export` wrote is needed"
         ) from None
-    except (OSError, RecursionError, ValueError) as error:
-        raise ModelError(folder, f"{METADATA} cannot be read: {error}") from error
+    except OSError as error:
+        raise ModelError(folder, f"{METADATA} cannot be read: {error.strerror}") from error
+    except (RecursionError, ValueError) as error:
+        raise ModelError(folder, f"{METADATA} is no JSON: it was changed or damaged") from error
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
         received = metadata.get("format") if isinstance(metadata, dict) else type(metadata).__name__
         raise ModelError(folder, f"{METADATA} must be of the format {FORMAT}; received {received}")
