@@ -25,7 +25,7 @@ from typing import Any
 
 MEMORY_BYTES = 4 << 30
 LIMIT_SECONDS = 120.0
-PER_BATCH = 50
+PER_BATCH = 100
 SHARES = {"pictures": 0.78, "tables": 0.1, "outlines": 0.08, "model folders": 0.02, "settings": 0.02}
 # A message of Python's to programmers, where a person should have been told what to do.
 UNCLEAR = re.compile(
