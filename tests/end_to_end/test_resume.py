@@ -1,6 +1,7 @@
 """Runs that are killed, interrupted and damaged: the same command goes on, to the same results."""
 
 import json
+import os
 import shutil
 import signal
 
@@ -36,6 +37,10 @@ def files(folder):
     }
 
 
+def begun(log, name):
+    return f"{name} ..." in log.read_text()
+
+
 def stages_done(text):
     return [name for name in stage_names() if f"{name}: done in" in text]
 
@@ -44,49 +49,51 @@ def test_every_stage_has_its_moment():
     assert tuple(MOMENTS) == stage_names()
 
 
-@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
-def test_a_run_cut_off_in_each_stage_goes_on_to_the_same_results(run_folder, settings, tmp_path, sign):
+def test_a_run_cut_off_twice_in_each_stage_goes_on_to_the_same_results(run_folder, settings, tmp_path):
     folder, log, temporary = tmp_path / "run", tmp_path / "log", tmp_path / "temporary"
     temporary.mkdir()
     call = ("run", "all", "--config", settings, "--out", folder)
-    ended = []
     for name, moment in MOMENTS.items():
-        process = start(call, log, TMPDIR=str(temporary))
-        wait_for(lambda m=moment, p=process: p.poll() is not None or any(folder.glob(m)), name)
-        process.send_signal(sign)
-        process.wait(60)
-        wait_for(lambda p=process: not left_behind(p.pid), f"processes left in {name}")
-        text = log.read_text()
-        assert "Traceback" not in text
-        ended.append(process.returncode)
-        if process.returncode == 1:
-            assert "interrupted" in text
-    # The last stages may be over before the signal comes; in all others it must have hit.
-    assert set(ended[:6]) == {-sign if sign == signal.SIGKILL else 1}
+        for sign, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 1)):
+            process = start(call, log, TMPDIR=str(temporary))
+            wait_for(
+                lambda: process.poll() is not None or (begun(log, name) and any(folder.glob(moment))), name
+            )
+            process.send_signal(sign)
+            # In a quick stage the signal may come too late.
+            assert process.wait(120) in ({code} if "train" in name else {code, 0})
+            wait_for(lambda p=process: not left_behind(p.pid), f"processes left in {name}")
+            text = log.read_text()
+            assert "Traceback" not in text
+            assert ("boneage: interrupted" in text) == (process.returncode == 1)
     done = boneage(*call)
     assert done.code == 0, done.err
     assert files(folder) == files(run_folder)
     assert not list(temporary.iterdir())
 
 
-def test_what_was_begun_is_gone_on_with(run_folder, settings, tmp_path):
+def test_a_training_goes_on_from_its_checkpoint(run_folder, settings, tmp_path):
     folder, log = tmp_path / "run", tmp_path / "log"
     shutil.copytree(run_folder, folder)
     (folder / "train-regression" / "done.json").unlink()
     call = ("run", "all", "--config", settings, "--out", folder)
+    saved = "unfinished/train-regression-*/scratch/fold-0/checkpoint-*"
     process = start(call, log)
-    wait_for(lambda: any(folder.glob(MOMENTS["train-regression"])), "no epoch")
-    (checkpoint,) = folder.glob("unfinished/train-regression-*/scratch/fold-0/checkpoint-*")
-    written = checkpoint.stat().st_mtime_ns
+    wait_for(lambda: any(folder.glob(saved)), "no checkpoint")
     process.kill()
     process.wait(60)
+    (checkpoint,) = folder.glob(saved)
+    written = checkpoint.stat().st_mtime_ns
     process = start(call, log)
-    wait_for(lambda: "train-regression: done in" in log.read_text() or not checkpoint.exists(), "not done")
+    wait_for(
+        lambda: any(folder.glob("unfinished/train-regression-*/output/fold-0.*")),
+        "the first fold is not done",
+    )
+    assert checkpoint.stat().st_mtime_ns == written
     assert process.wait(240) == 0, log.read_text()
     assert files(folder) == files(run_folder)
     events = (folder / "train-regression" / "training-0.jsonl").read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in events] == [1]
-    assert written
 
 
 @pytest.mark.parametrize(
@@ -127,10 +134,8 @@ def test_two_runs_in_one_folder_are_one_too_many(settings, tmp_path):
     assert f"another run works in {folder}" in second.err
 
 
-@pytest.mark.parametrize("stage", ["segment", "train-regression"])
-def test_a_worker_killed_for_memory_is_one_message_and_the_run_goes_on(run_folder, settings, tmp_path, stage):
-    import os
-
+def test_a_worker_killed_for_memory_is_one_message_and_the_run_goes_on(run_folder, settings, tmp_path):
+    stage = "segment"
     folder, log = tmp_path / "run", tmp_path / "log"
     shutil.copytree(run_folder, folder)
     (folder / stage / "done.json").unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -334,6 +335,9 @@ def _show(summary: dict[str, Any], lines: list[str], as_json: bool) -> None:
         typer.echo(line)
 
 
+_INTERRUPTED = 130  # what typer makes of Ctrl-C
+
+
 def main() -> None:
     """Runs the command; turns errors into exit codes: 0 done, 1 failed, 2 called wrongly."""
     # The libraries' own logs and warnings, in workers too; ours say what matters.
@@ -351,8 +355,12 @@ def main() -> None:
         app(standalone_mode=True)
     except CallError as error:
         _fail(error, 2)
-    except (KeyboardInterrupt, BrokenPipeError):
+    except BrokenPipeError:
         _fail("interrupted", 1)
+    except SystemExit as ended:
+        if ended.code != _INTERRUPTED:
+            raise
+        _fail("interrupted; the same command goes on from what is done", 1)
     except Exception as error:
         if os.environ.get("BONEAGE_DEBUG"):
             raise
@@ -373,4 +381,5 @@ def _told(error: object) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     # What a worker raised comes with its traceback, which is for BONEAGE_DEBUG.
-    return str(error).split("\nTraceback")[0] or type(error).__name__
+    text = str(error).split("\nTraceback")[0] or type(error).__name__
+    return f"{text}; make room, and the same command goes on" if os.strerror(errno.ENOSPC) in text else text
