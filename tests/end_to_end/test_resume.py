@@ -37,10 +37,6 @@ def files(folder):
     }
 
 
-def begun(log, name):
-    return f"{name} ..." in log.read_text()
-
-
 def stages_done(text):
     return [name for name in stage_names() if f"{name}: done in" in text]
 
@@ -49,23 +45,31 @@ def test_every_stage_has_its_moment():
     assert tuple(MOMENTS) == stage_names()
 
 
+def cut_off(call, folder, name, sign, log, temporary):
+    """Starts a run, sends it a signal in the middle of a stage, and tells how it ended."""
+    process = start(call, log, TMPDIR=str(temporary))
+    in_it = f"{name} ..."
+    wait_for(
+        lambda: process.poll() is not None or (in_it in log.read_text() and any(folder.glob(MOMENTS[name]))),
+        name,
+    )
+    process.send_signal(sign)
+    code = process.wait(120)
+    wait_for(lambda: not left_behind(process.pid), f"processes left in {name}")
+    return code
+
+
 def test_a_run_cut_off_twice_in_each_stage_goes_on_to_the_same_results(run_folder, settings, tmp_path):
     folder, log, temporary = tmp_path / "run", tmp_path / "log", tmp_path / "temporary"
     temporary.mkdir()
     call = ("run", "all", "--config", settings, "--out", folder)
-    for name, moment in MOMENTS.items():
-        for sign, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 1)):
-            process = start(call, log, TMPDIR=str(temporary))
-            wait_for(
-                lambda: process.poll() is not None or (begun(log, name) and any(folder.glob(moment))), name
-            )
-            process.send_signal(sign)
+    for name in MOMENTS:
+        for sign, expected in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 1)):
+            code = cut_off(call, folder, name, sign, log, temporary)
             # In a quick stage the signal may come too late.
-            assert process.wait(120) in ({code} if "train" in name else {code, 0})
-            wait_for(lambda p=process: not left_behind(p.pid), f"processes left in {name}")
-            text = log.read_text()
-            assert "Traceback" not in text
-            assert ("boneage: interrupted" in text) == (process.returncode == 1)
+            assert code in ({expected} if "train" in name else {expected, 0})
+            assert "Traceback" not in log.read_text()
+            assert ("boneage: interrupted" in log.read_text()) == (code == 1)
     done = boneage(*call)
     assert done.code == 0, done.err
     assert files(folder) == files(run_folder)
