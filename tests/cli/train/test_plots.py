@@ -7,6 +7,7 @@ import pytest
 
 from boneage_cli import plots
 from boneage_cli.drawing import PLACEHOLDERS
+from boneage_cli.training_plots import curves
 
 POINTS = [(12.0, 30.0, True), (100.0, 90.0, False), (200.0, 210.0, None)]
 MANY = [(float(i % 228), float(i * 7 % 228), i % 2 == 0) for i in range(9000)]
@@ -24,7 +25,7 @@ DRAWN = {
     ),
     "intervals": lambda points: plots.intervals([(t, a, a - 20, a + 20) for t, a, _ in points], label="i"),
     "histogram": lambda points: plots.histogram([t / 228 for t, _, _ in points], label="h", wanted=0.9),
-    "curves": lambda _: plots.curves({"loss": [HISTORY], "val_loss": [HISTORY]}, label="c", ylabel="loss"),
+    "curves": lambda _: curves({"loss": [HISTORY], "val_loss": [HISTORY]}, label="c", ylabel="loss"),
 }
 
 

@@ -106,6 +106,13 @@ def test_every_link_leads_to_a_place_on_the_page(page):
     assert {link.removeprefix("#") for link in links} <= places
 
 
+def test_no_name_stands_twice(page):
+    names = [attributes["id"] for _, attributes in page.tags if attributes.get("id")]
+    assert len(names) == len(set(names))
+    told = {attributes.get("aria-labelledby") for _, attributes in page.tags} - {None}
+    assert told <= set(names)
+
+
 def test_every_picture_can_be_seen_and_is_described(written, page):
     pictures = page.all("img")
     assert len(pictures) == written[0]["pictures"] > 20

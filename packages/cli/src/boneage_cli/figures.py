@@ -1,19 +1,15 @@
-"""Which plots the report shows: from what came out for each case, and from the trainings' histories."""
+"""Which plots the report shows of what came out for each case."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from boneage_cli import plots
 from boneage_cli.outcomes import TEST, TRAIN, MaskOutcome, Outcome
 
-__all__ = ["outcome_plots", "training_plots"]
+__all__ = ["outcome_plots"]
 
-_MEASURES = {"mad": "MAD (months)", "jaccard": "Jaccard index"}
-_TRAININGS = (("train-segmentation", "segmentation"), ("train-regression", "regression"))
 Facts = dict[str, Any]
 
 
@@ -82,31 +78,3 @@ def _intervals(rows: Iterable[Outcome]) -> list[plots.Interval]:
         and row.lower is not None
         and row.upper is not None
     ]
-
-
-def training_plots(folder: Path) -> list[tuple[str, str]]:
-    """Titles and plots of the trainings of a run.
-
-    Args:
-        folder: The run's.
-    """
-    found = []
-    for stage, title in _TRAININGS:
-        path = folder / stage / "history.json"
-        if not path.is_file():
-            continue
-        histories = _histories(json.loads(path.read_bytes()))
-        names = sorted({name for history in histories for entry in history for name in entry})
-        others = [name for name in names if name.startswith("val_") and name != "val_loss"]
-        for measure, lines in (("loss", ["loss", "val_loss"]), *((name[4:], [name]) for name in others[:1])):
-            shown = {name: histories for name in lines if name in names}
-            if shown:
-                name = _MEASURES.get(measure, measure)
-                drawn = plots.curves(shown, label=f"{title}: {name} by epoch", ylabel=name)
-                found.append((f"{title}: {name}", drawn))
-    return found
-
-
-def _histories(stored: list[Facts]) -> list[list[Facts]]:
-    """One training's history, or those of all folds."""
-    return [fold["history"] for fold in stored] if stored and "history" in stored[0] else [stored]

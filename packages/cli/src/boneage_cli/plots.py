@@ -34,7 +34,6 @@ __all__ = [
     "agreement",
     "coverage",
     "cumulative",
-    "curves",
     "differences",
     "error_by_age",
     "histogram",
@@ -251,49 +250,6 @@ def histogram(values: Sequence[float], *, label: str, wanted: float | None = Non
         axes.yaxis.set_major_locator(whole_numbers())
 
     return svg(draw, label)
-
-
-def curves(lines: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]], *, label: str, ylabel: str) -> str:
-    """Draws what was measured after each epoch.
-
-    Args:
-        lines: By the name of the measure (`loss` is training's, drawn faint): the history of each training.
-        label: Says what is seen.
-        ylabel: What is measured.
-    """
-
-    def draw(axes: Axes) -> None:
-        for name, histories in lines.items():
-            faint = not name.startswith("val_")
-            for index, history in enumerate(histories):
-                entries = [(entry["epoch"], entry[name]) for entry in history if entry.get(name) is not None]
-                if entries:
-                    axes.plot(
-                        *np.array(entries, float).T,
-                        color=MUTED if faint else MALE,
-                        alpha=0.7,
-                        linewidth=1 if faint else 1.5,
-                        marker="" if len(entries) > 1 else "o",
-                        label=None if index else ("training" if faint else "validation"),
-                    )
-        values = [v for line in axes.get_lines() for v in np.asarray(line.get_ydata(), float) if v > 0]
-        if values and max(values) > 15 * min(values):
-            _log_scale(axes)
-        axes.set(xlabel="epoch", ylabel=ylabel)
-        axes.xaxis.set_major_locator(whole_numbers())
-        legend(axes)
-
-    return svg(draw, label)
-
-
-def _log_scale(axes: Axes) -> None:
-    """Numbers as they are read, not as small powers of ten."""
-    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
-
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _scatter(axes: Axes, points: Sequence[Point]) -> None:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from boneage_cli import montage
 from boneage_cli.anchors import LEADERBOARD_2019, LEADERS, REPORT_2019
 from boneage_cli.config import to_toml
-from boneage_cli.figures import outcome_plots, training_plots
+from boneage_cli.figures import outcome_plots
 from boneage_cli.markers import MARKER, write_whole
 from boneage_cli.outcomes import TEST, MaskOutcome, Outcome, read_mask_outcomes, read_outcomes
 from boneage_cli.page import render
 from boneage_cli.provenance import describe_run
+from boneage_cli.training_plots import training_plots
 
 if TYPE_CHECKING:
     from boneage_cli.pipeline import Run
