@@ -1,6 +1,8 @@
 """The pages as a reader has them: in a browser, on a desk and on a phone, in light and in dark."""
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -189,4 +191,26 @@ def test_no_browser_is_left_over():
         started = set(descendants(os.getpid())) - before
         assert started
         assert all(map(runs, started))
+    assert gone(started)
+
+
+HOLD = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+from tests.servers.browser import open_browser
+with open_browser() as page:
+    page.evaluate("1 + 1")
+    print("open", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_no_browser_outlives_its_starter(tmp_path):
+    command = (sys.executable, "-c", HOLD, str(Path(__file__).parents[2]))
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}  # where the profile is left
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as starter:
+        assert starter.stdout.readline() == "open\n"
+        started = descendants(starter.pid)
+        assert started
+        starter.kill()
     assert gone(started)
