@@ -1,7 +1,9 @@
 """HDFS on this machine: one NameNode and some DataNodes, each a process that can be killed; WebHDFS on."""
 
+import getpass
 import json
 import shutil
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -21,6 +23,7 @@ _QUICK = {
     "dfs.namenode.avoid.read.stale.datanode": "true",
     "dfs.namenode.avoid.write.stale.datanode": "true",
     "dfs.namenode.redundancy.interval.seconds": 1,
+    "dfs.namenode.reconstruction.pending.timeout-sec": 3,
     "dfs.namenode.safemode.extension": 0,
     "dfs.client.block.write.replace-datanode-on-failure.policy": "NEVER",
 }
@@ -51,6 +54,7 @@ class Hdfs:
             *("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.net.preferIPv4Stack=true"),
             *("-cp", class_path(home, self.configuration)),
         )
+        self._logged: dict[str, int] = {}
         self._copy_formatted()
         self.start_namenode(wait=False)
         for index in range(datanodes):
@@ -83,7 +87,10 @@ class Hdfs:
             "dfs.datanode.ipc.address": "127.0.0.1:0",
         }
         options = (part for key, value in settings.items() for part in ("-D", f"{key}={value}"))
-        self._processes.start(f"datanode{index}", (*self._command, f"{_SERVER}.datanode.DataNode", *options))
+        name = f"datanode{index}"
+        log = self._processes.log(name)
+        self._logged[name] = log.stat().st_size if log.exists() else 0
+        self._processes.start(name, (*self._command, f"{_SERVER}.datanode.DataNode", *options))
 
     def kill_datanode(self, index: int) -> None:
         """Kills a DataNode with -9."""
@@ -106,10 +113,23 @@ class Hdfs:
         return int(self._bean("FSNamesystemState")["NumLiveDataNodes"])
 
     def wait_for(self, datanodes: int) -> None:
-        """Waits until the NameNode answers, out of safe mode, and takes this many DataNodes (or more) for alive."""
+        """Waits until the NameNode answers, out of safe mode, and this many DataNodes (or more) have told their blocks.
+
+        No block lacks a replica then that these could hold.
+        """
 
         def ready() -> bool:
-            return self.live_datanodes() >= datanodes and not self._bean("NameNodeInfo")["Safemode"]
+            state = self._bean("FSNamesystemState")
+            told = sum(self._has_told(name) for name in self._logged if name in self._processes.names())
+            return (
+                told >= datanodes
+                and int(str(state["NumLiveDataNodes"])) >= datanodes
+                and (
+                    datanodes < 2
+                    or (not state["UnderReplicatedBlocks"] and not state["PendingReplicationBlocks"])
+                )
+                and not self._bean("NameNodeInfo")["Safemode"]
+            )
 
         wait_until(ready, self._processes, "HDFS")
 
@@ -119,10 +139,11 @@ class Hdfs:
 
     def set_quota(self, path: str, names: int | None = None, size_bytes: int | None = None) -> None:
         """Limits the files and folders in a folder, itself counted; or the bytes of all replicas there."""
-        if names is not None:
-            self.admin("-setQuota", names, path)
-        if size_bytes is not None:
-            self.admin("-setSpaceQuota", size_bytes, path)
+        limits = {"namespacequota": names, "storagespacequota": size_bytes}
+        given = {key: limit for key, limit in limits.items() if limit is not None}
+        query = urllib.parse.urlencode({"op": "SETQUOTA", "user.name": getpass.getuser(), **given})
+        request = urllib.request.Request(f"{self.web}/webhdfs/v1{path}?{query}", method="PUT")  # noqa: S310
+        urllib.request.urlopen(request, timeout=30).close()  # noqa: S310
 
     def admin(self, *arguments: object) -> None:
         """Runs `hdfs dfsadmin`."""
@@ -148,6 +169,12 @@ class Hdfs:
     def _format(self, folder: Path) -> None:
         options = ("-D", f"dfs.namenode.name.dir={folder.as_uri()}", "-format", "-nonInteractive", "-force")
         self._processes.run("format", (*self._command, f"{_SERVER}.namenode.NameNode", *options))
+
+    def _has_told(self, name: str) -> bool:
+        """Whether a DataNode has reported its blocks since it was started last."""
+        with self._processes.log(name).open("rb") as log:
+            log.seek(self._logged[name])
+            return b"Successfully sent block report" in log.read()
 
     def _bean(self, name: str) -> dict[str, object]:
         query = f"{self.web}/jmx?qry=Hadoop:service=NameNode,name={name}"

@@ -54,7 +54,6 @@ def hold(storage: HdfsStorage, uri: str, beat_s: float = 2.0, dead_after_s: floa
 
 
 def _acquire(storage: HdfsStorage, uri: str, mark: bytes, dead_after_s: float) -> None:
-    deadline = time.monotonic() + 2 * dead_after_s
     while True:
         try:
             return storage.create(uri, mark)
@@ -64,7 +63,7 @@ def _acquire(storage: HdfsStorage, uri: str, mark: bytes, dead_after_s: float) -
         seen = _read(storage, uri)
         if seen is None:
             continue  # it was freed just now
-        if not _is_dead(storage, uri, seen, dead_after_s) or time.monotonic() > deadline:
+        if not _is_dead(storage, uri, seen, dead_after_s):
             holder = seen.decode(errors="replace").rpartition(" ")[0].rpartition(" ")[0]
             raise StorageError(f"{uri} is held by {holder or 'another process'}", uri, "locked")
         with suppress(StorageError):  # another watcher was quicker
