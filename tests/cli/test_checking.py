@@ -1,6 +1,7 @@
 """The check of a data set finds what a run would trip over or silently lose, and says so in sentences."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -34,8 +35,10 @@ def check(data: Path) -> Findings:
     found = check_data(data, labels=None, outlines=None)
     assert json.loads(json.dumps(found.summary)) == found.summary
     assert found.wrong == bool(found.summary["wrong"])
-    for text in found.summary["wrong"]:
+    for text in found.summary["wrong"][:20]:
         assert f"wrong: {text}" in found.lines
+    more = len(found.summary["wrong"]) - 20
+    assert (f"... and {more} more; --json tells all" in found.lines) == (more > 0)
     for text in found.summary["notes"]:
         assert f"note: {text}" in found.lines
     assert found.lines[-1] == "Not a medical device."
@@ -88,6 +91,27 @@ def test_unreadable_files_are_named(data: Path):
     assert f"{IDS[0]}.png cannot be read" in told
     assert f"{IDS[1]}.png cannot be read: the file is empty" in told
     assert check(data).summary["images"]["readable"] == COUNT - 2
+
+
+def test_what_is_no_file_is_wrong_and_never_waited_for(data: Path):
+    images = data / "images"
+    os.mkfifo(images / "pipe.png")
+    (images / "folder.tif").mkdir()
+    (images / "film.gif").write_bytes(b"GIF89a")
+    os.mkfifo(data / "outlines" / f"{IDS[0]}.json")
+    os.mkfifo(data / "outlines" / "alone.json")
+    told = wrongs(data)
+    assert "pipe.png cannot be read: it is a pipe, not a file" in told
+    assert "folder.tif cannot be read: it is a folder, not a file" in told
+    assert "film.gif cannot be read: this is a GIF" in told
+    assert "outline alone.json: it is a pipe, not a file" in told
+    assert check(data).summary["images"]["files"] == COUNT + 3
+
+
+def test_of_very_many_bad_files_the_first_are_told(data: Path):
+    for index in range(40):
+        (data / "images" / f"bad-{index}.png").write_bytes(b"")
+    assert len(check(data).summary["images"]["unreadable"]) == 40
 
 
 def test_doubled_and_unsafe_names_are_wrong(data: Path):

@@ -16,7 +16,7 @@ from boneage_cli.labels import Label, scan_labels
 from boneage_cli.progress import Progress
 from boneage_cli.sources import Data, image_files, locate, name_faults, thumbnail_ids
 from boneage_cli.survey import Outline, Picture
-from boneage_cli.tallies import age_histogram, counts, histogram, named, spread
+from boneage_cli.tallies import age_histogram, counts, first_lines, histogram, named, spread
 from boneage_segmentation.annotation import find_outlines
 
 __all__ = ["Findings", "check_data"]
@@ -290,8 +290,8 @@ def _concluded(report: _Report, found: Data) -> Findings:
     }
     lines = [
         *report.lines,
-        *(f"wrong: {text}" for text in report.wrong),
-        *(f"note: {text}" for text in report.notes),
+        *first_lines([f"wrong: {text}" for text in report.wrong]),
+        *first_lines([f"note: {text}" for text in report.notes]),
         verdict,
         NOTICE,
     ]

@@ -24,6 +24,7 @@ from boneage_cli.errors import CallError, RunError
 from boneage_cli.labels import write_table
 from boneage_cli.models import find_segmentation
 from boneage_cli.sources import find_masks, phantom_id
+from boneage_cli.tallies import first_lines
 from boneage_imaging.codec import MAX_PIXELS
 
 __all__ = [
@@ -38,7 +39,6 @@ __all__ = [
 NOTICE = "Not a medical device."
 _MAX_TILES = 256
 _PHANTOM_SIDES = (32, 8192)
-_MOST_LINES = 20
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def segment_folder(images: Path, out: Path, *, model: Path | None, workers: int,
     write_table(out / "segment.csv", header, rows)
     counts = Counter(record["status"] for record in records)
     lines = [f"{counts['ok']} hands found, {counts['warning']} with a warning; none in {counts['refused']}"]
-    lines += _some([f"{r['case_id']}: {r['reason']}" for r in records if r["status"] != "ok"])
+    lines += first_lines([f"{r['case_id']}: {r['reason']}" for r in records if r["status"] != "ok"])
     more = {
         "hands": {status: counts[status] for status in ("ok", "warning", "refused")},
         "cases": [dict(zip(header, row, strict=True)) for row in rows],
@@ -254,12 +254,7 @@ def _result(
     told = [
         f"{batch.name}: {len(records)} of {total} pictures done, written to {batch.out}",
         *(lines or []),
-        *_some([f"set aside {name}: {reason}" for name, reason in failed]),
+        *first_lines([f"set aside {name}: {reason}" for name, reason in failed]),
         NOTICE,
     ]
     return FolderResult(len(records), failed, summary, told)
-
-
-def _some(lines: list[str]) -> list[str]:
-    more = len(lines) - _MOST_LINES
-    return [*lines[:_MOST_LINES], *([f"... and {more} more; --json tells all"] if more > 0 else [])]

@@ -117,9 +117,9 @@ def train_segmentation_model(
     cases = [
         case
         for case in list_cases(Data(found.images, None, found.outlines, None, found.thumbnails))
-        if case["outline_uri"]
+        if case["outline_uri"] or case["fault"]
     ]
-    if not cases:
+    if not any(case["outline_uri"] for case in cases):
         raise CallError(f"none of the outlines in {outlines} belongs to a radiograph in {images}")
     return _train(
         "train-segmentation",

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from boneage_cli.files import shown
 
-__all__ = ["age_histogram", "counts", "histogram", "named", "spread"]
+__all__ = ["age_histogram", "counts", "first_lines", "histogram", "named", "spread"]
 
 _NAMED = 5
+_LINES = 20
 _YEARS_IN_BIN = 2
 
 
@@ -23,6 +24,16 @@ def named(names: Sequence[str]) -> str:
     """
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(shown(name) for name in names[:_NAMED]) + more
+
+
+def first_lines(lines: Sequence[str]) -> list[str]:
+    """The first twenty lines, and how many more there are.
+
+    >>> first_lines(["a", "b"]), first_lines(["a"] * 30)[-1]
+    (['a', 'b'], '... and 10 more; --json tells all')
+    """
+    more = len(lines) - _LINES
+    return [*lines[:_LINES], *([f"... and {more} more; --json tells all"] if more > 0 else [])]
 
 
 def spread(values: Sequence[float]) -> str:
