@@ -179,6 +179,7 @@ def test_a_row_stays_a_row():
         ({"PhotometricInterpretation": "PALETTE COLOR"}, "PALETTE COLOR"),
         ({"WindowCenter": 5, "WindowWidth": 0}, "width 0"),
         ({"Rows": 40}, "cannot be read"),
+        ({"BitsStored": None}, "it is damaged, or says too little of its pixels"),
         ({"BitsAllocated": 32}, "32 bits a pixel"),
         ({"SamplesPerPixel": 3}, "MONOCHROME2 with 3 samples"),
     ],

@@ -56,8 +56,15 @@ def decode_dicom(data: bytes, *, max_pixels: int) -> Image:
     except (
         Exception
     ) as error:  # a damaged file fails in pydicom or in one of its decoders, each in its own way
-        reason = str(error).split("\n")[0]
-        raise DecodeError(f"the DICOM file cannot be read: {reason}") from error
+        raise DecodeError(f"the DICOM file cannot be read: {_fault(error)}") from error
+
+
+def _fault(error: Exception) -> str:
+    """What is wrong with a file, for a person: pydicom's own sentence, but not Python's on what is missing."""
+    if isinstance(error, AttributeError | IndexError | KeyError | TypeError | struct.error):
+        return "it is damaged, or says too little of its pixels"
+    reason = str(error).split("\n")[0]
+    return "".join(sign if sign.isprintable() else "?" for sign in reason)
 
 
 def _check_inflated(data: bytes, most: int) -> None:
@@ -82,7 +89,7 @@ def _check(dataset: Any, max_pixels: int) -> None:
         raise DecodeError(f"the DICOM file has {frames} frames; a single one is wanted")
     interpretation = dataset.get("PhotometricInterpretation")
     if interpretation not in _READABLE:
-        raise DecodeError(f"the DICOM file is {interpretation}; gray, RGB and YBR can be read")
+        raise DecodeError(f"the DICOM file is {interpretation!r}; gray, RGB and YBR can be read")
     bits = int(dataset.BitsAllocated)
     if bits not in (8, 16):
         raise DecodeError(f"the DICOM file has {bits} bits a pixel; 8 and 16 can be read")
