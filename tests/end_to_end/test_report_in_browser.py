@@ -130,6 +130,25 @@ def test_what_came_out_stands_first(browser, run_folder):
     assert "months" in browser.evaluate("document.querySelector('.lede').innerText")
 
 
+LARGEST = "Math.max(...[...document.images].map(image => image.getBoundingClientRect().height))"
+
+
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_a_picture_that_is_selected_is_shown_large_and_small_again(browser, page_file, width):
+    browser.open(page_file, width=width)
+    small, length = browser.evaluate(LARGEST), browser.evaluate("document.body.scrollHeight")
+    browser.evaluate("document.querySelector('.picture').scrollIntoView({block: 'center'})")
+    x, y = browser.evaluate(
+        "(box => [box.x + box.width / 2, box.y + box.height / 2])"
+        "(document.querySelector('.picture').getBoundingClientRect())"
+    )
+    browser.click(x, y)
+    assert browser.evaluate(LARGEST) > 2 * small
+    assert browser.evaluate("document.body.scrollHeight") == length
+    browser.click(x, y)
+    assert browser.evaluate(LARGEST) == small
+
+
 BAD = """<!DOCTYPE html><meta name="viewport" content="width=device-width"><body style="background: #fff">
 <p style="color: #aaa">pale</p><p style="font-size: 9px">small</p><div style="width: 900px">wide</div>
 <img alt="gone" src="data:image/png;base64,AAAA"><img src="http://localhost:9/x.png">

@@ -126,6 +126,11 @@ class Page:
             raise BrowserError(str(found["exceptionDetails"]["exception"].get("description")))
         return found["result"].get("value")
 
+    def click(self, x: float, y: float) -> None:
+        """Clicks on a place of the window, CSS pixels from its upper left."""
+        for kind in ("mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
     def requests(self) -> list[str]:
         """The addresses that the page asked for, itself included."""
         sent = [event for event in self.events if event["method"] == "Network.requestWillBeSent"]

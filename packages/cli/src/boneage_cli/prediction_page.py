@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["write_page"]
 
 MOST_SHOWN = 200
-"""Radiographs with pictures, about 40 kB each; those beyond stand in the table alone."""
+"""Radiographs with pictures, about 50 kB each; those beyond stand in the table alone."""
 _MALE = {"M": True, "F": False, None: None}
 
 
