@@ -314,6 +314,43 @@ def check(
 
 
 @app.command()
+def upload(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Data folder.")],
+    out: Annotated[
+        str, typer.Argument(metavar="OUT", help="Folder to write: hdfs://HOST:PORT/... or a path.")
+    ],
+    labels: Annotated[Path | None, typer.Option(help="Table id,boneage,male.")] = None,
+    outlines: Annotated[Path | None, typer.Option(help="Folder of outlines.")] = None,
+    form: Annotated[
+        Literal["parquet", "csv"],
+        typer.Option(
+            "--format", help="parquet: files as they are; csv: a row of pixels for each radiograph."
+        ),
+    ] = "parquet",
+    size: Annotated[
+        tuple[int, int], typer.Option(metavar="H W", help="Height and width in CSV, pixels.", min=1)
+    ] = (256, 256),
+    shard_size: Annotated[int, typer.Option(help="Cases of a shard.", min=1)] = 64,
+    threads: Annotated[int, typer.Option(help="Shards to write at a time.", min=1)] = 8,
+    as_json: Json = False,
+) -> None:
+    """Packs radiographs, labels and outlines into shards, on HDFS or in a folder."""
+    from boneage_cli.uploading import upload_data
+
+    result = upload_data(
+        data,
+        out,
+        labels=labels,
+        outlines=outlines,
+        form=form,
+        size=size,
+        shard_size=shard_size,
+        threads=threads,
+    )
+    _finish_folder(result, as_json)
+
+
+@app.command()
 def info(as_json: Json = False) -> None:
     """Tells versions, shipped models, stages, and what is installed."""
     from boneage_cli.info import describe
