@@ -9,6 +9,7 @@ import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
+from .certificates import PASSWORD, write_trust_store
 from .fetching import keep, verify
 
 __all__ = ["HADOOP_VERSION", "class_path", "pyspark_folder", "write_site"]
@@ -81,14 +82,21 @@ def _fill(folder: Path, java_home: Path, jars: Path) -> None:
 def _fetch(folder: Path, java_home: Path, jars: Path) -> None:
     (ivy,) = jars.glob("ivy-*.jar")
     pinned = dict(reversed(line.split()) for line in _PINNED.read_text().splitlines())
-    order = folder / "ivy.xml"
+    wanted = {folder / f"{name.split(':')[1]}.jar": sha512 for name, sha512 in pinned.items()}
+    order, store = folder / "ivy.xml", folder / "trust.jks"
     order.write_text(_IVY.format("\n".join(_JAR.format(*name.split(":")) for name in pinned)))
+    write_trust_store(store)
+    trust = (f"-Djavax.net.ssl.trustStore={store}", f"-Djavax.net.ssl.trustStorePassword={PASSWORD}")
     places = ("-cache", folder / "ivy", "-ivy", order, "-retrieve", folder / "[artifact].[ext]")
-    command = (java_home / "bin" / "java", "-jar", ivy, *places)
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    for name, sha512 in pinned.items():
-        jar = folder / f"{name.split(':')[1]}.jar"
-        if not jar.exists():
-            raise FileNotFoundError(f"Ivy could not fetch {name}:\n{done.stdout[-3000:]}{done.stderr}")
+    for trusted in ((), trust):  # what Java trusts by itself, then what this machine does
+        command = (java_home / "bin" / "java", *trusted, "-jar", ivy, *places)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+        if all(jar.exists() for jar in wanted):
+            break
+    else:
+        raise FileNotFoundError(
+            f"Ivy could not fetch {', '.join(pinned)}:\n{done.stdout[-3000:]}{done.stderr}"
+        )
+    for jar, sha512 in wanted.items():
         verify(jar, sha512)
     shutil.rmtree(folder / "ivy")

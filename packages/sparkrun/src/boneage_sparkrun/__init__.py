@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .storage import FileStatus, Storage, join, open_storage
     from .threads import limit_threads
     from .training import FitResult, fit
+    from .transfers import transfer
 
 __all__ = [
     "CheckpointError",
@@ -49,6 +50,7 @@ __all__ = [
     "read_shard",
     "shard_name",
     "shard_uris",
+    "transfer",
     "write_shard",
 ]
 
@@ -62,6 +64,7 @@ _HOMES = {
     "storage": ["FileStatus", "Storage", "join", "open_storage"],
     "threads": ["limit_threads"],
     "training": ["FitResult", "fit"],
+    "transfers": ["transfer"],
 }
 
 

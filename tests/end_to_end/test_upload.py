@@ -1,28 +1,19 @@
 """`boneage upload` to a real HDFS, as a person calls it."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 
 from boneage_sparkrun import join, open_storage, read_shard, shard_uris
+from boneage_sparkrun.java import find_java_home
 
-
-def boneage(*arguments, **environment):
-    command = [sys.executable, "-c", "from boneage_cli.main import main; main()", *map(str, arguments)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=300, env={**os.environ, **environment}
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
+from ..servers.hdfs import Hdfs
+from ..servers.processes import Processes
+from .conftest import boneage
 
 
 @pytest.fixture(scope="module")
-def phantoms(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("phantoms") / "data"
-    assert boneage("phantom", folder, "--count", 6, "--size", 64, 64, "--workers", 1).returncode == 0
-    return folder
+def hdfs(tmp_path_factory):
+    with Processes(tmp_path_factory.mktemp("servers"), find_java_home()) as processes:
+        yield Hdfs(processes)
 
 
 def test_radiographs_are_packed_into_hdfs(hdfs, phantoms, monkeypatch):
@@ -30,17 +21,17 @@ def test_radiographs_are_packed_into_hdfs(hdfs, phantoms, monkeypatch):
     for form in ("parquet", "csv"):
         out = f"{hdfs.uri}/data/{form}"
         done = boneage("upload", phantoms, out, "--format", form, "--shard-size", 4, "--size", 32, 32)
-        assert done.returncode == 0, done.stderr
-        assert "6 cases in 2 shards" in done.stdout
+        assert done.code == 0, done.err
+        assert "24 cases in 6 shards" in done.out
     out = f"{hdfs.uri}/data/parquet"
     records = [record for uri in shard_uris(out) for record in read_shard(uri)]
     assert [record["image_file"] for record in records] == [
         (phantoms / "images" / f"{record['case_id']}.png").read_bytes() for record in records
     ]
     names = open_storage(out).list(join(f"{hdfs.uri}/data", "csv"))
-    assert names == ["rows-00000-of-00002.csv", "rows-00001-of-00002.csv"]
+    assert names == [f"rows-{index:05d}-of-00006.csv" for index in range(6)]
     again = boneage("upload", phantoms, out)
-    assert (again.returncode, "there already" in again.stderr) == (2, True)
+    assert (again.code, "there already" in again.err) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -50,9 +41,11 @@ def test_radiographs_are_packed_into_hdfs(hdfs, phantoms, monkeypatch):
         ({"HADOOP_USER_NAME": "stranger"}, "Permission denied: user=stranger"),
     ],
 )
-def test_what_hdfs_refuses_is_one_clear_message(hdfs, phantoms, environment, said):
+def test_what_hdfs_refuses_is_one_clear_message(hdfs, phantoms, environment, said, monkeypatch):
     settings = {"HADOOP_CONF_DIR": str(hdfs.configuration), **environment}
-    done = boneage("upload", phantoms, f"{hdfs.uri}/refused", **settings)
-    assert done.returncode == 1
-    assert said in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    done = boneage("upload", phantoms, f"{hdfs.uri}/refused")
+    assert done.code == 1
+    assert said in done.err
+    assert len(done.err.strip().splitlines()) == 1
