@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boneage_cli.markers import digest, is_done, mark_done, read_marker
+from boneage_sparkrun.place import Place
 
 KEY = digest({"a": 1})
 
@@ -14,17 +15,17 @@ def folder(tmp_path):
     (tmp_path / "sub").mkdir()
     (tmp_path / "shard").write_bytes(b"some bytes")
     (tmp_path / "sub" / "model").write_bytes(b"other bytes")
-    mark_done(tmp_path, KEY, {"cases": 2})
+    mark_done(Place(tmp_path), KEY, {"cases": 2})
     return tmp_path
 
 
 def test_a_marked_stage_is_done_and_keeps_its_summary(folder):
-    assert is_done(folder, KEY)
-    assert read_marker(folder)["summary"] == {"cases": 2}
+    assert is_done(Place(folder), KEY)
+    assert read_marker(Place(folder))["summary"] == {"cases": 2}
 
 
 def test_another_key_is_not_done(folder):
-    assert not is_done(folder, digest({"a": 2}))
+    assert not is_done(Place(folder), digest({"a": 2}))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ def test_another_key_is_not_done(folder):
 )
 def test_damage_is_noticed(folder, damage):
     damage(folder)
-    assert not is_done(folder, KEY)
+    assert not is_done(Place(folder), KEY)
 
 
 values = st.recursive(

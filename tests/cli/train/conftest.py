@@ -15,7 +15,7 @@ import pytest
 from boneage_cli import mapping
 from boneage_cli.config import Phantoms, Prepare, RunConfig, Split
 from boneage_cli.markers import mark_done
-from boneage_cli.models import find_shipped_segmentation, replace_folder
+from boneage_cli.models import find_shipped_segmentation
 from boneage_cli.pipeline import Run
 from boneage_cli.progress import Progress
 from boneage_cli.sources import Data, list_cases
@@ -26,6 +26,7 @@ from boneage_regression.calibration import calibrate
 from boneage_regression.folds import in_test
 from boneage_regression.training import RegressionRecipe, export
 from boneage_sparkrun.engine import LocalEngine
+from boneage_sparkrun.place import Place
 
 SIZE = (128, 104)
 INPUT = (32, 32)
@@ -70,7 +71,7 @@ def _write_data(folder: Path) -> Data:
 
 def _write_model(run: Run) -> None:
     """Two untrained networks as one model, with what they could have said out of fold."""
-    folder = run.workspace.stage("train-regression")
+    folder = Path(run.workspace.stage("train-regression"))
     cases = [
         case
         for case in run.workspace.records(("ingest", "split"), ("part", "fold", "age_months", "kind"))
@@ -112,7 +113,7 @@ def prepared_run(tmp_path_factory) -> Run:
     data = _write_data(folder / "data")
     listed = list_cases(data)
     run = Run(
-        Workspace(folder / "run"),
+        Workspace(Place(folder / "run")),
         RunConfig(
             shard_size=16,
             phantoms=Phantoms(count=COUNT),
@@ -129,7 +130,7 @@ def prepared_run(tmp_path_factory) -> Run:
         _mark(run, name, getattr(mapping, name)(into(run, name)))
     _write_model(run)
     _mark(run, "train-regression", {"cases": COUNT})
-    replace_folder(find_shipped_segmentation(), run.workspace.segmentation_model)
+    Place(find_shipped_segmentation()).copy_folder(run.workspace.segmentation_model)
     _mark(run, "train-segmentation", {"trained": False})
     return run
 
@@ -142,11 +143,11 @@ def new_run(prepared_run, tmp_path) -> Run:
 
 def copy_run(run: Run, folder: Path) -> Run:
     shutil.copytree(run.workspace.folder, folder / "run")
-    return replace(run, workspace=Workspace(folder / "run"))
+    return replace(run, workspace=Workspace(Place(folder / "run")))
 
 
 def into(run: Run, name: str) -> Run:
     """The run as a stage is given it, to write into the stage's place."""
-    folder = run.workspace.stage(name)
+    folder = Path(run.workspace.stage(name))
     folder.mkdir(parents=True, exist_ok=True)
-    return replace(run, output=folder, scratch=run.workspace.folder / "scratch")
+    return replace(run, output=Place(folder), scratch=run.workspace.folder / "scratch")

@@ -3,6 +3,7 @@
 import csv
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def evaluated(prepared_run, tmp_path_factory):
     """The table, the masks and the metrics of the run by hand, and what the stage returned."""
     run = copy_run(prepared_run, tmp_path_factory.mktemp("evaluated"))
     summary = evaluate(into(run, "evaluate"))
-    place = run.workspace.stage("evaluate")
+    place = Path(run.workspace.stage("evaluate"))
     return (
         table(place / "predictions.csv"),
         table(place / "masks.csv"),

@@ -64,7 +64,7 @@ def report(run):
     evaluate(into(run, "evaluate"))
     mark_done(run.workspace.stage("evaluate"), "by hand", {"seconds": 2.5})
     summary = write(into(run, "report"))
-    folder = run.workspace.stage("report")
+    folder = Path(run.workspace.stage("report"))
     return summary, (folder / "report.html").read_text(encoding="utf-8"), folder
 
 
@@ -222,7 +222,7 @@ def test_the_manifest_and_the_page_bring_the_model_cards(written, page):
 
 def test_the_same_again_is_the_same_page(reported, tmp_path):
     run = copy_run(reported[0], tmp_path)
-    folder = run.workspace.stage("report")
+    folder = Path(run.workspace.stage("report"))
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
     write(into(run, "report"))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
@@ -242,7 +242,7 @@ def test_what_falls_short_stands_on_top(new_run):
 
 def test_a_run_without_labels_and_outlines_has_a_page_too(reported, tmp_path):
     run = copy_run(reported[0], tmp_path)
-    folder = run.workspace.stage("evaluate")
+    folder = Path(run.workspace.stage("evaluate"))
     rows = [
         replace(row, truth_months=None, out_of_fold_months=None)
         for row in read_outcomes(folder / "predictions.csv")
@@ -253,9 +253,9 @@ def test_a_run_without_labels_and_outlines_has_a_page_too(reported, tmp_path):
     metrics |= finite({**age_figures(rows), "segmentation": mask_figures([])})
     metrics["intervals"]["level"] = None
     (folder / "metrics.json").write_text(json.dumps(metrics))
-    (run.workspace.stage("train-regression") / "history.json").unlink()
+    (Path(run.workspace.stage("train-regression")) / "history.json").unlink()
     summary = write(into(run, "report"))
-    told = Page((run.workspace.stage("report") / "report.html").read_text(encoding="utf-8")).text
+    told = Page((Path(run.workspace.stage("report")) / "report.html").read_text(encoding="utf-8")).text
     assert summary["plots"] == 0
     assert "No held-out case has an outline" in told
     assert not re.search(r"\bNone\b(?! stated)", told)

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from boneage_cli.comparison import evaluate_mask_folders, evaluate_tables
-from boneage_cli.markers import write_whole
 from boneage_cli.outcomes import (
     TEST,
     MaskOutcome,
@@ -59,7 +58,8 @@ def evaluate(run: Run) -> Summary:
     from boneage_regression.inference import Regressor
 
     workspace = run.workspace
-    regressor = Regressor.load(workspace.regression_model)
+    with workspace.regression_model.here() as model:
+        regressor = Regressor.load(model)
     unseen = read_table(workspace.stage("train-regression") / "out-of-fold.csv")
     outcomes = _outcomes(run, _answers(workspace, regressor), _column(unseen, "age_months"))
     masks = _compare_masks(workspace)
@@ -75,7 +75,7 @@ def evaluate(run: Run) -> Summary:
     folder = run.output
     write_outcomes(folder / "predictions.csv", outcomes)
     write_mask_outcomes(folder / "masks.csv", masks)
-    write_whole(folder / "metrics.json", json.dumps(metrics, indent=1, allow_nan=False).encode())
+    (folder / "metrics.json").write_bytes(json.dumps(metrics, indent=1, allow_nan=False).encode())
     return _summary(metrics)
 
 

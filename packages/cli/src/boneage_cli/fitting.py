@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from boneage_cli.config import to_dict
 from boneage_cli.errors import DataError
 from boneage_cli.labels import write_table
-from boneage_cli.markers import write_whole
-from boneage_cli.models import find_shipped_segmentation, replace_folder
+from boneage_cli.models import find_shipped_segmentation
+from boneage_sparkrun.place import Place
 
 if TYPE_CHECKING:
     from boneage_cli.pipeline import Run
@@ -31,8 +30,8 @@ def train_segmentation(run: Run) -> dict[str, Any]:
         for case in run.workspace.records(("ingest", "split"), ("part", "outline"))
     )
     if run.segmentation_model or run.masks_given or not outlined:
-        given = Path(run.segmentation_model) if run.segmentation_model else find_shipped_segmentation()
-        replace_folder(given, folder / "model")
+        given = Place(run.segmentation_model or find_shipped_segmentation())
+        given.copy_folder(folder / "model")
         run.progress.note(f"the hand is found by the model in {given}")
         return {"trained": False, "outlines": 0}
     recipe = run.config.segmentation
@@ -44,6 +43,7 @@ def train_segmentation(run: Run) -> dict[str, Any]:
         "init": (run.init or {}).get("train-segmentation"),
         "licence": run.config.licence,
         "log": str(log),
+        "libraries": str(folder / "libraries.log"),
         "checkpoints": str(run.scratch / "segmentation"),
         "folder": str(folder / "model"),
         "threads": run.workers,
@@ -78,7 +78,8 @@ def train_regression(run: Run) -> dict[str, Any]:
             "init": (run.init or {}).get("train-regression"),
             "log": str(log),
             "checkpoints": str(run.scratch / f"fold-{fold}"),
-            "weights": str(folder / f"fold-{fold}.weights.h5"),
+            "libraries": str(folder / f"libraries-{fold}.log"),
+            "weights": str(folder / f"fold-{fold}"),
             "threads": max(1, run.workers // folds),
         }
         for fold, log in enumerate(logs)
@@ -88,7 +89,7 @@ def train_regression(run: Run) -> dict[str, Any]:
     return _join(run, folder, fitted)
 
 
-def _join(run: Run, folder: Path, fitted: list[dict[str, Any]]) -> dict[str, Any]:
+def _join(run: Run, folder: Place, fitted: list[dict[str, Any]]) -> dict[str, Any]:
     """Makes one model of the folds' networks, calibrated on what each said of the fold it had not seen."""
     rows = [row for result in fitted for row in result["out_of_fold"]]
     write_table(
@@ -110,11 +111,12 @@ def _join(run: Run, folder: Path, fitted: list[dict[str, Any]]) -> dict[str, Any
         },
         "summary": {"cases": len(rows), "folds": len(fitted), "seed": run.config.seed},
         "licence": run.config.licence,
+        "libraries": str(folder / "libraries-export.log"),
         "folder": str(folder / "model"),
         "threads": run.workers,
     }
     (summary,) = run.engine.run("boneage_cli.training_tasks:join_folds", [argument])
-    replace_folder(segmentation, folder / "model" / "segmentation")
+    segmentation.copy_folder(folder / "model" / "segmentation")
     return {"cases": len(rows), **summary}
 
 
@@ -123,5 +125,5 @@ def _timeless(history: list[dict[str, float]]) -> list[dict[str, float]]:
     return [{name: value for name, value in epoch.items() if name != "seconds"} for epoch in history]
 
 
-def _write_json(path: Path, value: Any) -> None:
-    write_whole(path, json.dumps(value, indent=1).encode())
+def _write_json(place: Place, value: Any) -> None:
+    place.write_bytes(json.dumps(value, indent=1).encode())

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from boneage_cli.errors import DataError
 from boneage_cli.files import plain, read_bounded
-from boneage_cli.markers import write_whole
+from boneage_sparkrun.place import Place
+from boneage_sparkrun.storage import Uri
 
 __all__ = ["Label", "parse_sex", "read_labels", "read_rows", "read_sexes", "scan_labels", "write_table"]
 
@@ -122,13 +123,13 @@ def parse_sex(text: str, *, column: str = "male") -> bool | None:
     return words[word]
 
 
-def write_table(path: Path, header: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
+def write_table(place: Uri, header: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
     """Writes a CSV file, whole or not at all; None becomes an empty field."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(["" if value is None else value for value in row] for row in rows)
-    write_whole(path, text.getvalue().encode())
+    Place(place).write_bytes(text.getvalue().encode())
 
 
 def _sound(labels: dict[str, Label], problems: list[str]) -> dict[str, Label]:

@@ -49,7 +49,7 @@ def run(
     outlines: Annotated[
         Path | None, typer.Option(help="Folder of outlines: masks by id or polygons.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/latest"),
+    out: Annotated[str, typer.Option(help="Folder of the run, here or hdfs://...")] = "runs/latest",
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
     preset: Annotated[
         Literal["quick", "standard"], typer.Option(help="The run's size, nothing else.")

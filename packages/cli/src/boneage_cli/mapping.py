@@ -11,6 +11,7 @@ from boneage_cli.errors import RunError
 from boneage_cli.files import shown
 from boneage_cli.workspace import merged
 from boneage_sparkrun.engine import MapResult, MapTask
+from boneage_sparkrun.place import Place
 from boneage_sparkrun.shards import read_shard, shard_name, shard_uris, write_shard
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def ingest(run: Run) -> dict[str, Any]:
     return {"cases": result.done, "set_aside": result.failed}
 
 
-def write_sources(run: Run, folder: Any) -> list[list[str]]:
+def write_sources(run: Run, folder: Place) -> list[list[str]]:
     """Writes the list of cases as shards, for `ingest` to read."""
     cases, size = run.cases(), run.config.shard_size
     count = max(1, -(-len(cases) // size))

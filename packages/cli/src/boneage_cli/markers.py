@@ -9,9 +9,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from boneage_sparkrun.storage import open_storage
+from boneage_sparkrun.errors import StorageError
+from boneage_sparkrun.place import Place
 
-__all__ = ["code_version", "digest", "is_done", "mark_done", "outputs", "read_marker", "write_whole"]
+__all__ = ["code_version", "digest", "is_done", "mark_done", "outputs", "read_marker"]
 
 MARKER = "done.json"
 _LOGS = (".log", ".jsonl")
@@ -40,28 +41,28 @@ def code_version() -> str:
     return total.hexdigest()
 
 
-def mark_done(folder: Path, key: str, summary: dict[str, Any]) -> None:
+def mark_done(folder: Place, key: str, summary: dict[str, Any]) -> None:
     """Writes the marker of a stage, last of all: its key, its summary, and the digests of its files."""
     marker = {"key": key, "summary": summary, "files": _file_digests(folder)}
-    write_whole(folder / MARKER, json.dumps(marker, indent=1).encode())
+    (folder / MARKER).write_bytes(json.dumps(marker, indent=1).encode())
 
 
-def is_done(folder: Path, key: str) -> bool:
+def is_done(folder: Place, key: str) -> bool:
     """Whether the stage was finished for the same key and every file it wrote is still as it was."""
     marker = read_marker(folder)
     return marker is not None and marker["key"] == key and marker["files"] == _file_digests(folder)
 
 
-def read_marker(folder: Path) -> dict[str, Any] | None:
+def read_marker(folder: Place) -> dict[str, Any] | None:
     """The marker of a stage, or None if there is none that can be read."""
     try:
         marker: dict[str, Any] = json.loads((folder / MARKER).read_bytes())
-    except (OSError, ValueError):
+    except (StorageError, ValueError):
         return None
     return marker if {"key", "summary", "files"} <= set(marker) else None
 
 
-def outputs(folder: Path) -> dict[str, str] | None:
+def outputs(folder: Place) -> dict[str, str] | None:
     """The digests of what a finished stage gives to others, None if it is not done.
 
     Logs are not among them: no stage reads them, and they tell of times.
@@ -72,14 +73,5 @@ def outputs(folder: Path) -> dict[str, str] | None:
     return {name: value for name, value in marker["files"].items() if not name.endswith(_LOGS)}
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Writes a file whole or not at all."""
-    open_storage(path).write(path, data)
-
-
-def _file_digests(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != MARKER
-    }
+def _file_digests(folder: Place) -> dict[str, str]:
+    return {name: (folder / name).digest() for name in sorted(folder.files()) if name != MARKER}

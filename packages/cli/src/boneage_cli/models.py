@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
+import uuid
 from pathlib import Path
 
 from boneage_cli.errors import CallError
+from boneage_sparkrun.place import Place
 
 __all__ = ["find_regression", "find_shipped_segmentation", "replace_folder"]
 
@@ -51,11 +52,12 @@ def _find(folder: Path, candidates: tuple[Path, ...]) -> Path:
     )
 
 
-def replace_folder(source: Path, target: Path) -> None:
+def replace_folder(source: Place, target: Path) -> None:
     """Copies a folder into the place of another, whole or not at all."""
-    beside = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(beside, ignore_errors=True)
-    shutil.copytree(source, beside)
-    if target.exists():
-        shutil.rmtree(target)
-    beside.replace(target)
+    beside = Place(target.with_name(f".{target.name}.{uuid.uuid4().hex}.part"))
+    try:
+        source.copy_folder(beside)
+        Place(target).remove()
+        beside.rename(Place(target))
+    finally:
+        beside.remove()

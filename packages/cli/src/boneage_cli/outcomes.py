@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import dataclass
-from pathlib import Path
 
 from boneage_cli.labels import write_table
+from boneage_sparkrun.place import Place
+from boneage_sparkrun.storage import Uri
 
 __all__ = [
     "MaskOutcome",
@@ -84,10 +86,10 @@ class MaskOutcome:
     dice: float
 
 
-def write_outcomes(path: Path, outcomes: list[Outcome]) -> None:
+def write_outcomes(place: Uri, outcomes: list[Outcome]) -> None:
     """Writes `predictions.csv`, whole or not at all; None becomes an empty field."""
     write_table(
-        path,
+        place,
         _COLUMNS,
         [
             (
@@ -108,7 +110,7 @@ def write_outcomes(path: Path, outcomes: list[Outcome]) -> None:
     )
 
 
-def read_outcomes(path: Path) -> list[Outcome]:
+def read_outcomes(place: Uri) -> list[Outcome]:
     """Reads what `write_outcomes` wrote."""
     return [
         Outcome(
@@ -124,20 +126,20 @@ def read_outcomes(path: Path) -> list[Outcome]:
             row["reason"],
             parsed(row["out_of_fold_months"]),
         )
-        for row in read_table(path)
+        for row in read_table(place)
     ]
 
 
-def write_mask_outcomes(path: Path, outcomes: list[MaskOutcome]) -> None:
+def write_mask_outcomes(place: Uri, outcomes: list[MaskOutcome]) -> None:
     """Writes `masks.csv`, whole or not at all."""
-    write_table(path, _MASK_COLUMNS, [(row.case_id, row.part, row.jaccard, row.dice) for row in outcomes])
+    write_table(place, _MASK_COLUMNS, [(row.case_id, row.part, row.jaccard, row.dice) for row in outcomes])
 
 
-def read_mask_outcomes(path: Path) -> list[MaskOutcome]:
+def read_mask_outcomes(place: Uri) -> list[MaskOutcome]:
     """Reads what `write_mask_outcomes` wrote."""
     return [
         MaskOutcome(row["id"], row["part"], float(row["jaccard"]), float(row["dice"]))
-        for row in read_table(path)
+        for row in read_table(place)
     ]
 
 
@@ -150,7 +152,6 @@ def parsed(text: str) -> float | None:
     return float(text) if text else None
 
 
-def read_table(path: Path) -> list[dict[str, str]]:
+def read_table(place: Uri) -> list[dict[str, str]]:
     """The rows of a table that the run itself wrote, by column."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return list(csv.DictReader(io.StringIO(Place(place).read_text(), newline="")))

@@ -9,7 +9,7 @@ from typing import Any
 
 from boneage_cli.errors import CallError, DataError
 from boneage_cli.labels import read_labels, write_table
-from boneage_cli.markers import write_whole
+from boneage_sparkrun.place import Place
 
 __all__ = ["check_place", "move_in", "write_tables"]
 
@@ -68,7 +68,7 @@ def write_tables(folder: Path, records: list[dict[str, Any]], size: tuple[int, i
     # Ages in full: a run on this folder must see the very cases of a run that draws them by itself.
     rows: list[tuple[object, ...]] = [(r["case_id"], r["age_months"], r["male"]) for r in records]
     write_table(folder / _LABELS, ("id", "boneage", "male"), rows)
-    write_whole(folder / _KEYPOINTS, json.dumps(_coco(records, size), indent=1).encode())
+    Place(folder / _KEYPOINTS).write_bytes(json.dumps(_coco(records, size), indent=1).encode())
 
 
 def _coco(records: list[dict[str, Any]], size: tuple[int, int]) -> dict[str, Any]:

@@ -12,14 +12,16 @@ from typing import Any
 from boneage_cli import evaluation, fitting, mapping, report
 from boneage_cli.config import RunConfig, to_dict, to_toml
 from boneage_cli.errors import CallError, RunError
-from boneage_cli.markers import code_version, digest, is_done, mark_done, outputs, read_marker, write_whole
+from boneage_cli.markers import code_version, digest, is_done, mark_done, outputs, read_marker
 from boneage_cli.progress import Progress
 from boneage_cli.workspace import Workspace
 from boneage_sparkrun.engine import Engine
+from boneage_sparkrun.place import Place
 
 __all__ = ["STAGES", "Run", "Stage", "run_stages", "stage_names"]
 
 Summary = dict[str, Any]
+_NOWHERE = Place("")
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,8 @@ class Run:
     segmentation_model: str | None = None
     masks_given: bool = False
     workers: int = 1
-    output: Path = Path()
-    scratch: Path = Path()
+    output: Place = _NOWHERE
+    scratch: Place = _NOWHERE
 
 
 STAGES: tuple[Stage, ...] = (
@@ -136,7 +138,7 @@ def run_stages(
     start = names.index(only or first) if only or first else 0
     end = names.index(only or last) if only or last else len(names) - 1
     with run.workspace.locked():
-        write_whole(run.workspace.folder / "config.toml", to_toml(run.config).encode())
+        (run.workspace.folder / "config.toml").write_bytes(to_toml(run.config).encode())
         summaries, skipped = {}, 0
         for index, stage in enumerate(STAGES[: end + 1]):
             key = _key(run, stage)

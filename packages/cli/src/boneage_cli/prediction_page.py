@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from boneage_cli import montage
-from boneage_cli.markers import write_whole
 from boneage_cli.model_cards import model_card
 from boneage_cli.page import render
+from boneage_sparkrun.place import Place
 
 if TYPE_CHECKING:
     from boneage_cli.predictor import Answer, Examination, Predictor
@@ -52,7 +52,7 @@ def write_page(
             "version": version("boneage-cli"),
         },
     )
-    write_whole(path, page.encode())
+    Place(path).write_bytes(page.encode())
     return [case["answer"] for case in cases]
 
 

@@ -6,7 +6,6 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -21,6 +20,7 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 
 from boneage_cli.training_log import read_events
+from boneage_sparkrun.place import Place
 
 __all__ = ["Progress"]
 
@@ -83,7 +83,7 @@ class Progress:
         self.console.print(text)
 
     @contextlib.contextmanager
-    def following(self, logs: list[Path], total_epochs: int) -> Iterator[None]:
+    def following(self, logs: list[Place], total_epochs: int) -> Iterator[None]:
         """Shows the epochs of trainings that write their events as JSON lines into these files.
 
         Args:
@@ -99,7 +99,7 @@ class Progress:
             stop.set()
             thread.join()
 
-    def _follow(self, logs: list[Path], total: int, stop: threading.Event) -> None:
+    def _follow(self, logs: list[Place], total: int, stop: threading.Event) -> None:
         seen = 0
         while not stop.wait(_POLL_SECONDS):
             events = [event for log in logs for event in read_events(log)]

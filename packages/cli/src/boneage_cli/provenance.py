@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from boneage_cli.config import to_dict
@@ -10,6 +9,7 @@ from boneage_cli.machine import describe_commit, describe_machine, versions
 from boneage_cli.markers import code_version, digest, read_marker
 from boneage_cli.model_cards import model_card
 from boneage_cli.verdicts import headline, remarks
+from boneage_sparkrun.place import Place
 from boneage_sparkrun.shards import read_shard, shard_uris
 
 if TYPE_CHECKING:
@@ -63,12 +63,17 @@ def describe_run(run: Run, metrics: dict[str, Any]) -> dict[str, Any]:
         "versions": versions(),
         "machine": describe_machine(),
         "models": {
-            "segmentation": model_card(run.workspace.segmentation_model),
-            "regression": model_card(run.workspace.regression_model),
+            "segmentation": _card(run.workspace.segmentation_model),
+            "regression": _card(run.workspace.regression_model),
         },
         "stages": _stages(run),
         "metrics": metrics,
     }
+
+
+def _card(model: Place) -> dict[str, Any]:
+    with model.here() as folder:
+        return model_card(folder)
 
 
 def _main_figures(metrics: dict[str, Any]) -> dict[str, Any]:
@@ -119,11 +124,11 @@ def _stage(name: str, marker: dict[str, Any], inputs: dict[str, str]) -> dict[st
 
 def set_aside(run: Run) -> list[dict[str, str]]:
     """The cases that a stage could not work on: stage, case_id, reason."""
-    folders: list[tuple[str, Path]] = [(name, run.workspace.stage(name) / "failures") for name in _MAPS]
+    folders = [(name, run.workspace.stage(name) / "failures") for name in _MAPS]
     return [
         {"stage": name, "case_id": record["case_id"], "reason": record["reason"]}
         for name, folder in folders
-        if folder.is_dir()
+        if folder.exists()
         for uri in shard_uris(str(folder))
         for record in read_shard(uri)
     ]

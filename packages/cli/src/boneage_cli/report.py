@@ -6,18 +6,18 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from boneage_cli import montage
 from boneage_cli.anchors import LEADERBOARD_2019, LEADERS, REPORT_2019
 from boneage_cli.config import to_toml
 from boneage_cli.figures import outcome_plots
-from boneage_cli.markers import MARKER, write_whole
+from boneage_cli.markers import MARKER
 from boneage_cli.outcomes import TEST, MaskOutcome, Outcome, read_mask_outcomes, read_outcomes
 from boneage_cli.page import render
 from boneage_cli.provenance import describe_run
 from boneage_cli.training_plots import training_plots
+from boneage_sparkrun.place import Place
 
 if TYPE_CHECKING:
     from boneage_cli.pipeline import Run
@@ -65,8 +65,8 @@ def write(run: Run) -> Facts:
             **_cases_shown(run, outcomes, masks),
         },
     )
-    write_whole(folder / "report.html", page.encode())
-    write_whole(folder / "manifest.json", json.dumps(manifest, indent=1, allow_nan=False).encode())
+    (folder / "report.html").write_bytes(page.encode())
+    (folder / "manifest.json").write_bytes(json.dumps(manifest, indent=1, allow_nan=False).encode())
     return {
         "bytes": len(page.encode()),
         "pictures": page.count("data:image/"),
@@ -74,9 +74,11 @@ def write(run: Run) -> Facts:
     }
 
 
-def _date(path: Path) -> str:
+def _date(place: Place) -> str:
     """When the results came out; the same page is written however often it is written."""
-    return time.strftime("%Y-%m-%d", time.gmtime(path.stat().st_mtime)) if path.is_file() else "unknown day"
+    if not place.exists():
+        return "unknown day"
+    return time.strftime("%Y-%m-%d", time.gmtime(place.storage.status(place).modified_s))
 
 
 def _cases_shown(run: Run, outcomes: Sequence[Outcome], masks: Sequence[MaskOutcome]) -> Facts:
@@ -149,4 +151,5 @@ def _segmenter(run: Run) -> Segmenter | None:
         return None
     from boneage_segmentation.inference import Segmenter
 
-    return Segmenter.load(run.workspace.segmentation_model)
+    with run.workspace.segmentation_model.here() as folder:
+        return Segmenter.load(folder)

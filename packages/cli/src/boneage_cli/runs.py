@@ -16,6 +16,7 @@ from boneage_cli.progress import Progress
 from boneage_cli.sources import Data, list_cases, list_phantoms, locate
 from boneage_cli.workspace import Workspace
 from boneage_sparkrun.engine import LocalEngine
+from boneage_sparkrun.place import Place
 
 __all__ = ["RunResult", "run_pipeline", "train_regression_model", "train_segmentation_model"]
 
@@ -40,7 +41,7 @@ def run_pipeline(
     data: Path | None,
     labels: Path | None,
     outlines: Path | None,
-    out: Path,
+    out: str,
     config_path: Path | None,
     preset: str,
     seed: int | None,
@@ -63,7 +64,7 @@ def run_pipeline(
     progress = Progress(quiet=quiet)
     engine = LocalEngine(workers or None)
     run = Run(
-        Workspace(out),
+        Workspace(Place(out)),
         config,
         engine,
         *_cases(config, data, labels, outlines),
@@ -73,7 +74,7 @@ def run_pipeline(
     )
     summaries = run_stages(run, first=first, only=only)
     shortfalls = summaries.get("evaluate", {}).get("shortfalls", [])
-    return RunResult({"run": str(out), "stages": summaries}, _lines(out, summaries, shortfalls), shortfalls)
+    return RunResult({"run": out, "stages": summaries}, _lines(Place(out), summaries, shortfalls), shortfalls)
 
 
 def _cases(
@@ -88,7 +89,7 @@ def _cases(
     return lambda: listed, {name: str(getattr(found, name)) for name in names if getattr(found, name)}
 
 
-def _lines(out: Path, summaries: dict[str, Any], shortfalls: list[str]) -> list[str]:
+def _lines(out: Place, summaries: dict[str, Any], shortfalls: list[str]) -> list[str]:
     headline = summaries.get("evaluate", {}).get("headline", [])
     report = out / "report" / "report.html"
     return [
@@ -185,7 +186,7 @@ def _train(
     work = out.parent / f".{out.name}.work"
     engine = LocalEngine(workers or None)
     run = Run(
-        Workspace(work),
+        Workspace(Place(work)),
         config,
         engine,
         lambda: cases,

@@ -21,6 +21,7 @@ from boneage_imaging.geometry import fit_within, letterbox, resize, warp
 from boneage_imaging.masks import apply_mask
 from boneage_imaging.polarity import is_inverted
 from boneage_imaging.quality import assess
+from boneage_sparkrun.place import Place
 
 if TYPE_CHECKING:
     from boneage_segmentation.inference import Segmenter
@@ -124,7 +125,10 @@ def setup_segment(config: dict[str, Any]) -> Segmenter | None:
     """Loads the segmentation network once per worker; None where all masks are given."""
     from boneage_segmentation.inference import Segmenter
 
-    return Segmenter.load(config["model"], threads=1) if config["model"] else None
+    if not config["model"]:
+        return None
+    with Place(config["model"]).here() as folder:
+        return Segmenter.load(folder, threads=1)
 
 
 def apply_segment(case: Case, segmenter: Segmenter | None) -> Case:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from pathlib import Path
 from typing import Any
 
-from boneage_cli.markers import write_whole
+from boneage_sparkrun.place import Place
 
 __all__ = ["EpochLog", "read_events"]
 
@@ -17,22 +16,19 @@ class EpochLog:
     """Writes one JSON line an epoch; takes the events of `boneage_sparkrun.training.fit`.
 
     Attributes:
-        path: The file. What an earlier call, cut off, wrote of the epochs before stays.
+        place: The file. What an earlier call, cut off, wrote of the epochs before stays.
     """
 
-    path: Path
+    place: Place
 
     def __call__(self, event: dict[str, Any]) -> None:
         """Notes an epoch that is done."""
         if event["kind"] == "epoch":
-            kept = [line for line in read_events(self.path) if line["epoch"] < event["epoch"]]
+            kept = [line for line in read_events(self.place) if line["epoch"] < event["epoch"]]
             lines = (json.dumps(line) + "\n" for line in [*kept, event])
-            write_whole(self.path, "".join(lines).encode())
+            self.place.write_bytes("".join(lines).encode())
 
 
-def read_events(log: Path) -> list[dict[str, Any]]:
+def read_events(log: Place) -> list[dict[str, Any]]:
     """The events of a training so far; none where there is no file yet."""
-    try:
-        return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    except FileNotFoundError:
-        return []
+    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []

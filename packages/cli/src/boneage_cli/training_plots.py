@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from boneage_cli.drawing import MALE, MUTED, legend, svg, whole_numbers
+from boneage_sparkrun.place import Place
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,7 @@ _TRAININGS = (("train-segmentation", "segmentation"), ("train-regression", "regr
 Facts = dict[str, Any]
 
 
-def training_plots(folder: Path) -> list[tuple[str, str]]:
+def training_plots(folder: Place) -> list[tuple[str, str]]:
     """Titles and plots of the trainings of a run.
 
     Args:
@@ -30,7 +30,7 @@ def training_plots(folder: Path) -> list[tuple[str, str]]:
     found = []
     for stage, title in _TRAININGS:
         path = folder / stage / "history.json"
-        if not path.is_file():
+        if not path.exists():
             continue
         histories = _histories(json.loads(path.read_bytes()))
         names = sorted({name for history in histories for entry in history for name in entry})

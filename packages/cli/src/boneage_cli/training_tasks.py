@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,15 +12,17 @@ from boneage_cli.training_log import EpochLog
 from boneage_cli.workspace import merged
 from boneage_imaging.codec import decode, decode_mask
 from boneage_regression.folds import inner_part
+from boneage_sparkrun.place import Place
 
 __all__ = ["fit_fold", "fit_segmentation", "join_folds"]
 
 Row = dict[str, Any]
+_WEIGHTS = "fold.weights.h5"
 
 
 def fit_segmentation(argument: dict[str, Any]) -> dict[str, Any]:
     """Trains the segmentation; epoch and threshold are chosen on the inner part."""
-    libraries = Path(argument["log"]).with_suffix(".libraries.log")
+    libraries = Place(argument["libraries"])
     _start(libraries, argument["threads"])
     from boneage_segmentation.training import (
         SegmentationRecipe,
@@ -49,11 +50,11 @@ def fit_segmentation(argument: dict[str, Any]) -> dict[str, Any]:
         "best_epoch": result.best_epoch,
         "threshold": threshold,
     }
-    with stderr_into(libraries):
+    with stderr_into(libraries), Place(argument["folder"]).filled() as folder:
         export(
             result.model,
             recipe,
-            argument["folder"],
+            folder,
             threshold=threshold,
             summary=summary,
             licence=argument["licence"] or None,
@@ -63,7 +64,7 @@ def fit_segmentation(argument: dict[str, Any]) -> dict[str, Any]:
 
 def fit_fold(argument: dict[str, Any]) -> dict[str, Any]:
     """Trains the network of one fold on the other folds, and asks it for the fold it has not seen."""
-    _start(Path(argument["log"]).with_suffix(".libraries.log"), argument["threads"])
+    _start(Place(argument["libraries"]), argument["threads"])
     from boneage_regression.calibration import MAX_AGE_MONTHS
     from boneage_regression.exporting import initial_weights
     from boneage_regression.training import RegressionRecipe, predict_ages
@@ -83,7 +84,9 @@ def fit_fold(argument: dict[str, Any]) -> dict[str, Any]:
     recipe = given.fitted([row["age_months"] for row in train], size=rows[0]["input"].shape)
     initial = initial_weights(argument["init"], recipe, argument["fold"]) if argument["init"] else None
     result = fit(recipe, validation=inner, initial=initial, **_fit_settings(recipe, train, argument))
-    result.model.save_weights(argument["weights"])
+    weights = Place(argument["weights"])
+    with weights.filled() as folder:
+        result.model.save_weights(folder / _WEIGHTS)
     # Cut to the scale, as the answers of the model are.
     known = np.clip(predict_ages(result.model, recipe, own), 0, MAX_AGE_MONTHS)
     unknown = np.clip(
@@ -110,7 +113,7 @@ def fit_fold(argument: dict[str, Any]) -> dict[str, Any]:
 
 def join_folds(argument: dict[str, Any]) -> dict[str, Any]:
     """Exports the folds' networks as one model that answers their mean, with calibrated intervals."""
-    libraries = Path(argument["folder"]).with_name("export.libraries.log")
+    libraries = Place(argument["libraries"])
     _start(libraries, argument["threads"])
     from boneage_regression.calibration import calibrate
     from boneage_regression.training import RegressionRecipe, export
@@ -119,7 +122,8 @@ def join_folds(argument: dict[str, Any]) -> dict[str, Any]:
     models = []
     for recipe, weights in zip(recipes, argument["weights"], strict=True):
         models.append(recipe.build_model())
-        models[-1].load_weights(weights)
+        with Place(weights).here() as folder:
+            models[-1].load_weights(folder / _WEIGHTS)
     out_of_fold = [row for row in argument["out_of_fold"] if row["truth_months"] is not None]
     truth = np.array([row["truth_months"] for row in out_of_fold])
     calibration = calibrate(
@@ -127,11 +131,11 @@ def join_folds(argument: dict[str, Any]) -> dict[str, Any]:
         np.array([row["age_months"] for row in out_of_fold]),
         np.array([row["age_months_without_sex"] for row in out_of_fold]),
     )
-    with stderr_into(libraries):
+    with stderr_into(libraries), Place(argument["folder"]).filled() as folder:
         export(
             models,
             recipes,
-            argument["folder"],
+            folder,
             preprocessing=argument["preprocessing"],
             calibration=calibration,
             summary=argument["summary"],
@@ -140,7 +144,7 @@ def join_folds(argument: dict[str, Any]) -> dict[str, Any]:
     return {"networks": len(models)}
 
 
-def _start(log: Path, threads: int) -> None:
+def _start(log: Place, threads: int) -> None:
     """Starts TensorFlow and lets it greet into a file."""
     from boneage_sparkrun.threads import start_tensorflow
 
@@ -167,5 +171,5 @@ def _fit_settings(recipe: Any, train: list[Row], argument: dict[str, Any]) -> di
     return {
         "feed": ListFeed(train, recipe.batch_size, recipe.seed),
         "checkpoints": Checkpoints(argument["checkpoints"]),
-        "progress": EpochLog(Path(argument["log"])),
+        "progress": EpochLog(Place(argument["log"])),
     }

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from boneage_cli.errors import CallError
+from boneage_sparkrun.errors import StorageError
+from boneage_sparkrun.place import Place
 from boneage_sparkrun.shards import read_shard, shard_uris
 
 __all__ = ["Unfinished", "Workspace"]
@@ -25,28 +24,28 @@ class Unfinished:
         place: Where its output goes in the end.
     """
 
-    folder: Path
-    place: Path
+    folder: Place
+    place: Place
 
     @property
-    def output(self) -> Path:
+    def output(self) -> Place:
         """What is to stay."""
         return self.folder / "output"
 
     @property
-    def scratch(self) -> Path:
+    def scratch(self) -> Place:
         """What is needed only until the stage is done."""
         return self.folder / "scratch"
 
     def clean(self) -> None:
         """Removes what a writer that was killed left half written in the output."""
-        _remove_hidden(self.output)
+        self.output.sweep()
 
     def finish(self) -> None:
         """Puts the output in its place. Cut off anywhere, it can be called again."""
-        shutil.rmtree(self.place, ignore_errors=True)
+        self.place.remove()
         self.output.rename(self.place)
-        shutil.rmtree(self.folder)
+        self.folder.remove()
 
 
 @dataclass(frozen=True)
@@ -59,9 +58,9 @@ class Workspace:
         folder: The run's folder.
     """
 
-    folder: Path
+    folder: Place
 
-    def stage(self, name: str) -> Path:
+    def stage(self, name: str) -> Place:
         """The folder of a stage."""
         return self.folder / name
 
@@ -73,15 +72,18 @@ class Workspace:
             key: What its output depends on. What was begun for another key is removed.
             anew: Remove what was begun for this one, too.
         """
-        folder = self.folder / "unfinished" / f"{name}-{key[:16]}"
-        if folder.parent.is_dir():
-            for other in folder.parent.iterdir():
-                if anew or other != folder:
-                    shutil.rmtree(other)
-        unfinished = Unfinished(folder, self.stage(name))
-        for path in (unfinished.output, unfinished.scratch):
-            path.mkdir(parents=True, exist_ok=True)
+        place = f"{name}-{key[:16]}"
+        for other in self._unfinished.names() if self._unfinished.exists() else []:
+            if anew or other != place:
+                (self._unfinished / other).remove()
+        unfinished = Unfinished(self._unfinished / place, self.stage(name))
+        unfinished.output.make_folder()
+        unfinished.scratch.make_folder()
         return unfinished
+
+    @property
+    def _unfinished(self) -> Place:
+        return self.folder / "unfinished"
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -90,27 +92,28 @@ class Workspace:
         Raises:
             CallError: If another run works there.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / ".lock").open("w") as file:
+        lock = self.folder / ".lock"
+        with contextlib.ExitStack() as held:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise CallError(
-                    f"another run works in {self.folder}; wait for it or choose another --out"
-                ) from error
-            for path in self.folder.glob(".*.part"):
-                path.unlink()
+                held.enter_context(lock.storage.lock(lock))
+            except StorageError as error:
+                if error.kind == "locked":
+                    raise CallError(
+                        f"another run works in {self.folder}; wait for it or choose another --out"
+                    ) from error
+                raise
+            self.folder.storage.sweep(self.folder)
             yield
             # Where nothing failed nothing is unfinished.
-            shutil.rmtree(self.folder / "unfinished", ignore_errors=True)
+            self._unfinished.remove()
 
     @property
-    def segmentation_model(self) -> Path:
+    def segmentation_model(self) -> Place:
         """The model that finds the hand."""
         return self.stage("train-segmentation") / "model"
 
     @property
-    def regression_model(self) -> Path:
+    def regression_model(self) -> Place:
         """The model that tells the age; it brings all that `predict` needs."""
         return self.stage("train-regression") / "model"
 
@@ -138,14 +141,3 @@ def merged(uris: list[str], fields: tuple[str, ...]) -> Iterator[dict[str, Any]]
             for table in tables:
                 case |= table[case_id]
             yield {"case_id": case_id} | {name: case[name] for name in fields}
-
-
-def _remove_hidden(folder: Path) -> None:
-    """Removes files and folders whose names begin with a dot: every writer's name for what is half written."""
-    for path in list(folder.iterdir()):
-        if path.is_dir() and not path.name.startswith("."):
-            _remove_hidden(path)
-        elif path.is_dir():
-            shutil.rmtree(path)
-        elif path.name.startswith("."):
-            path.unlink()

@@ -40,7 +40,7 @@ def write_model_folder(folder: Path, fill: Callable[[Path], dict[str, Any]]) -> 
             nothing changes.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", suffix=".part", dir=folder.parent))
     try:
         new = work / "new"
         new.mkdir()

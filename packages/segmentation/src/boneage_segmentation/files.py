@@ -18,7 +18,7 @@ def write_whole(path: Path, content: bytes) -> None:
         path: The file.
         content: Its bytes.
     """
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -37,7 +37,7 @@ def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
         fill: Writes the files into the path that it is given. If it fails, nothing has changed.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".part"))
     try:
         new, old = beside / "new", beside / "old"
         new.mkdir()

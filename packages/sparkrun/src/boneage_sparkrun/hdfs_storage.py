@@ -126,13 +126,7 @@ class HdfsStorage:
 
     def list(self, uri: Uri) -> list[str]:
         """Names the files and folders in a folder, sorted; files half written are not listed."""
-        path = _path(uri)
-        entries = self._try("list", uri, lambda _: self._client._list_status(path).json())["FileStatuses"][
-            "FileStatus"
-        ]
-        if any(entry["pathSuffix"] == "" for entry in entries):
-            raise StorageError(f"cannot list {os.fspath(uri)}: it is a file", os.fspath(uri))
-        return sorted(entry["pathSuffix"] for entry in entries if not is_part(entry["pathSuffix"]))
+        return sorted(entry["pathSuffix"] for entry in self._entries(uri) if not is_part(entry["pathSuffix"]))
 
     def exists(self, uri: Uri) -> bool:
         """Tells whether a file or folder is there."""
@@ -179,6 +173,12 @@ class HdfsStorage:
 
         return f"{self._entry('read', uri)['length']}:{self._try('read', uri, ask, data=True)}"
 
+    def sweep(self, uri: Uri) -> None:
+        """Removes what killed writers left half written in a folder."""
+        for entry in self._entries(uri):
+            if is_part(entry["pathSuffix"]):
+                self.remove(f"{os.fspath(uri).rstrip('/')}/{entry['pathSuffix']}")
+
     def lock(self, uri: Uri) -> AbstractContextManager[None]:
         """Holds a lock file while the context lasts; a killed process's is taken over after a while."""
         from .hdfs_lock import hold
@@ -195,6 +195,14 @@ class HdfsStorage:
             with suppress(Exception):
                 self._client.delete(beside)
             raise
+
+    def _entries(self, uri: Uri) -> Sequence[dict[str, Any]]:
+        path = _path(uri)
+        answer = self._try("list", uri, lambda _: self._client._list_status(path).json())
+        entries: Sequence[dict[str, Any]] = answer["FileStatuses"]["FileStatus"]
+        if any(entry["pathSuffix"] == "" for entry in entries):
+            raise StorageError(f"cannot list {os.fspath(uri)}: it is a file", os.fspath(uri))
+        return entries
 
     def _entry(self, verb: str, uri: Uri) -> dict[str, Any]:
         path = _path(uri)

@@ -116,6 +116,15 @@ class LocalStorage:
             content.update(chunk)
         return f"sha256:{content.hexdigest()}"
 
+    def sweep(self, uri: Uri) -> None:
+        """Removes what killed writers left half written in a folder."""
+        try:
+            parts = [path for path in local_path(uri).iterdir() if is_part(path.name)]
+        except OSError as error:
+            raise _failure("list", uri, error) from error
+        for path in parts:
+            self.remove(path)
+
     @contextmanager
     def lock(self, uri: Uri) -> Iterator[None]:
         """Holds a lock file while the context lasts; the system frees it when the process ends."""

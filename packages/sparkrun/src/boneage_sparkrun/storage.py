@@ -79,6 +79,10 @@ class Storage(Protocol):
         """Names a file's content: the same content has the same digest in the same file system, and no other has."""
         ...
 
+    def sweep(self, uri: Uri) -> None:
+        """Removes what killed writers left half written in a folder, not in those below it."""
+        ...
+
     def lock(self, uri: Uri) -> AbstractContextManager[None]:
         """Holds a lock file while the context lasts; StorageError of kind `locked` if another process does.
 
