@@ -35,6 +35,15 @@ ModelFolder = Annotated[
     Path | None, typer.Option("--model", help="Model folder; the shipped one by default.")
 ]
 Architecture = Literal["report", "boneage"]
+EngineKind = Annotated[Literal["local", "spark"], typer.Option(help="Where it runs.")]
+Master = Annotated[str | None, typer.Option(help="Spark master: spark://host:7077 or yarn.")]
+TotalCores = Annotated[int | None, typer.Option(help="Cores of the cluster to use.", min=1)]
+CoresPerWorker = Annotated[int | None, typer.Option(help="Cores of each worker.", min=1)]
+Environment = Annotated[
+    str | None, typer.Option(help="Archive of pack-env, for workers that have no environment.")
+]
+SparkConf = Annotated[list[str] | None, typer.Option(help="KEY=VALUE, may be repeated.")]
+SparkLog = Annotated[Path | None, typer.Option(help="File for what Spark tells.")]
 
 
 @app.command("run")
@@ -60,11 +69,13 @@ def run(
     ] = None,
     only: Annotated[str | None, typer.Option("--only", help="Do this stage alone anew.")] = None,
     workers: Workers = 0,
-    engine: Annotated[Literal["local", "spark"], typer.Option(help="Where it runs.")] = "local",
-    master: Annotated[str | None, typer.Option(help="Spark master's URL.")] = None,
-    total_cores: Annotated[int | None, typer.Option(help="Cores of the cluster to use.")] = None,
-    cores_per_worker: Annotated[int | None, typer.Option(help="Cores of each worker.")] = None,
-    spark_conf: Annotated[list[str] | None, typer.Option(help="KEY=VALUE, may be repeated.")] = None,
+    engine: EngineKind = "local",
+    master: Master = None,
+    total_cores: TotalCores = None,
+    cores_per_worker: CoresPerWorker = None,
+    environment: Environment = None,
+    spark_conf: SparkConf = None,
+    spark_log: SparkLog = None,
     as_json: Json = False,
 ) -> None:
     """Runs every stage, from ingest to report, or a part of them."""
@@ -72,13 +83,7 @@ def run(
         raise CallError(
             f"received 'run {what}'; 'run all' would do, or 'run --from STAGE', 'run --only STAGE'"
         )
-    spark = {"--master": master, "--total-cores": total_cores, "--cores-per-worker": cores_per_worker}
-    wanting = [name for name, value in {**spark, "--spark-conf": spark_conf}.items() if value is not None]
-    if engine == "spark" or wanting:
-        raise CallError(
-            f"received {', '.join(wanting) or '--engine spark'}: this version runs in this machine only; "
-            "--engine local would do"
-        )
+    from boneage_cli.engines import make_engine
     from boneage_cli.runs import run_pipeline
 
     result = run_pipeline(
@@ -91,7 +96,16 @@ def run(
         seed=seed,
         first=from_stage,
         only=only,
-        workers=workers,
+        engine=make_engine(
+            engine,
+            workers=workers,
+            master=master,
+            total_cores=total_cores,
+            cores_per_worker=cores_per_worker,
+            environment=environment,
+            spark_conf=spark_conf,
+            log=spark_log,
+        ),
         quiet=as_json,
     )
     _show(result.summary, result.lines, as_json)
@@ -299,18 +313,66 @@ def phantom(
 
 @app.command()
 def check(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="Data folder.")],
+    data: Annotated[Path | None, typer.Argument(metavar="[DATA]", help="Data folder.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Table id,boneage,male.")] = None,
     outlines: Annotated[Path | None, typer.Option(help="Folder of outlines.")] = None,
+    out: Annotated[
+        list[str] | None, typer.Option(help="Folder that the cluster must write and read; may be repeated.")
+    ] = None,
+    engine: EngineKind = "local",
+    master: Master = None,
+    total_cores: TotalCores = None,
+    cores_per_worker: CoresPerWorker = None,
+    environment: Environment = None,
+    spark_conf: SparkConf = None,
+    spark_log: SparkLog = None,
     as_json: Json = False,
 ) -> None:
-    """Looks through a data set before hours are spent: unreadable, missing, doubled, unlabelled."""
-    from boneage_cli.checking import check_data
+    """Looks before hours are spent: through a data set, or with --engine spark at a cluster.
 
-    findings = check_data(data, labels=labels, outlines=outlines)
-    _show(findings.summary, findings.lines, as_json)
-    if findings.wrong:
+    In a data set: what is unreadable, missing, doubled, unlabelled. Of a cluster: slots, memory, versions on the
+    workers, whether their environment is complete, and whether they write and read.
+    """
+    if (data is None) == (engine == "local"):
+        raise CallError("received both or neither of DATA and --engine spark; one of them would do")
+    from boneage_cli.engines import make_engine
+
+    chosen = make_engine(
+        engine,
+        master=master,
+        total_cores=total_cores,
+        cores_per_worker=cores_per_worker,
+        environment=environment,
+        spark_conf=spark_conf,
+        log=spark_log,
+    )
+    if data is None:
+        from boneage_cli.clusters import look_at_cluster
+
+        _finish_check(*look_at_cluster(chosen, out or []), as_json)
+    else:
+        from boneage_cli.checking import check_data
+
+        found = check_data(data, labels=labels, outlines=outlines)
+        _finish_check(found.summary, found.lines, found.wrong, as_json)
+
+
+def _finish_check(summary: dict[str, Any], lines: list[str], wrong: bool, as_json: bool) -> None:
+    _show(summary, lines, as_json)
+    if wrong:
         raise typer.Exit(1)
+
+
+@app.command("pack-env")
+def pack_env(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Archive to write, *.tar.gz.")],
+    training: Annotated[bool, typer.Option(help="With what training needs, TensorFlow above all.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Packs this Python and boneage into one archive, for Spark workers that have neither."""
+    from boneage_cli.clusters import pack
+
+    _show(*pack(out, training=training), as_json)
 
 
 @app.command()

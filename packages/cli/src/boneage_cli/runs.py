@@ -15,7 +15,7 @@ from boneage_cli.pipeline import Run, run_stages
 from boneage_cli.progress import Progress
 from boneage_cli.sources import Data, list_cases, list_phantoms, locate
 from boneage_cli.workspace import Workspace
-from boneage_sparkrun.engine import LocalEngine
+from boneage_sparkrun.engine import Engine, LocalEngine
 from boneage_sparkrun.place import Place
 
 __all__ = ["RunResult", "run_pipeline", "train_regression_model", "train_segmentation_model"]
@@ -47,7 +47,7 @@ def run_pipeline(
     seed: int | None,
     first: str | None,
     only: str | None,
-    workers: int,
+    engine: Engine,
     quiet: bool,
 ) -> RunResult:
     """Runs the stages on the data, or on phantoms where none are given. The arguments are the command's.
@@ -62,7 +62,6 @@ def run_pipeline(
     changes = {} if seed is None else {"seed": seed, "phantoms": {"seed": seed}}
     config = load_config(config_path, preset=preset, changes=changes)
     progress = Progress(quiet=quiet)
-    engine = LocalEngine(workers or None)
     run = Run(
         Workspace(Place(out)),
         config,

@@ -16,7 +16,16 @@ __all__ = ["Engine", "LocalEngine", "MapResult", "MapTask"]
 
 
 class Engine(Protocol):
-    """Runs named functions over shards and over arguments. Every engine gives the same files."""
+    """Runs named functions over shards and over arguments. Every engine gives the same files.
+
+    Attributes:
+        workers: Tasks at once, or threads of one task.
+    """
+
+    @property
+    def workers(self) -> int:
+        """Tasks at once, or threads of one task."""
+        ...
 
     def map(
         self,
@@ -74,8 +83,13 @@ class LocalEngine:
     def __init__(self, workers: int | None = None, environment: Mapping[str, str] | None = None) -> None:
         if workers is not None and workers < 1:
             raise EngineError(f"workers must be at least 1; received {workers}")
-        self.workers = workers or _cores()
+        self._workers = workers or _cores()
         self._environment = dict(ONE_THREAD if environment is None else environment)
+
+    @property
+    def workers(self) -> int:
+        """Processes at once."""
+        return self._workers
 
     def map(
         self,
@@ -103,7 +117,7 @@ class LocalEngine:
         self, function: str, arguments: Sequence[dict[str, Any]], progress: TaskProgress | None
     ) -> list[dict[str, Any]]:
         return run_tasks(
-            function, arguments, workers=self.workers, environment=self._environment, progress=progress
+            function, arguments, workers=self._workers, environment=self._environment, progress=progress
         )
 
 

@@ -80,6 +80,11 @@ def spark_context(name: str, settings: SparkSettings) -> Iterator[Any]:
         _stop(context)
 
 
+def was_submitted() -> bool:
+    """Whether spark-submit has started this process, and so knows the master."""
+    return _SUBMITTED in os.environ
+
+
 def slots_of(context: Any) -> Slots:
     """Counts the executors that are up now, and their slots."""
     # The driver is listed among them where it is no executor; local masters have only the driver.
@@ -108,7 +113,7 @@ def _start(name: str, settings: SparkSettings) -> Any:
         import pyspark
     except ImportError as error:
         raise EngineError("Spark needs pyspark: pip install 'boneage-sparkrun[spark]'") from error
-    if not (settings.master or "spark.master" in settings.conf or _SUBMITTED in os.environ):
+    if not (settings.master or "spark.master" in settings.conf or was_submitted()):
         raise EngineError("no Spark master was named; a URL such as spark://host:7077 or yarn would do")
     os.environ["JAVA_HOME"] = str(find_java_home())
     os.environ["PYSPARK_PYTHON"] = f"./{ENVIRONMENT}/bin/python" if settings.archive else sys.executable

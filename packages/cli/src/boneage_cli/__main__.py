@@ -1,0 +1,5 @@
+"""`python -m boneage_cli`, and what spark-submit is given."""
+
+from boneage_cli.main import main
+
+main()
