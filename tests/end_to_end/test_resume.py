@@ -90,7 +90,7 @@ def test_a_training_goes_on_from_its_checkpoint(run_folder, settings, tmp_path):
     written = checkpoint.stat().st_mtime_ns
     process = start(call, log)
     wait_for(
-        lambda: any(folder.glob("unfinished/train-regression-*/output/fold-0.*")),
+        lambda: any(folder.glob("unfinished/train-regression-*/output/fold-0")),
         "the first fold is not done",
     )
     assert checkpoint.stat().st_mtime_ns == written
