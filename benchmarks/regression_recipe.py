@@ -29,6 +29,7 @@ from boneage_imaging.codec import decode, decode_mask
 from boneage_regression.metrics import mad
 from boneage_regression.training import RegressionRecipe, predict_ages
 from boneage_sparkrun.feed import ListFeed
+from boneage_sparkrun.place import Place
 from boneage_sparkrun.training import fit
 
 
@@ -39,7 +40,7 @@ def read_rows(run: Path, settings: Prepare) -> list[dict[str, Any]]:
     return [
         {name: case[name] for name in ("case_id", "fold", "male", "age_months")}
         | {"input": prepare_image(decode(case["image"]), decode_mask(case["mask"]), settings).image}
-        for case in Workspace(run).records(stages, fields)
+        for case in Workspace(Place(run)).records(stages, fields)
         if case["fold"] >= 0 and case["status"] != "refused"
     ]
 
