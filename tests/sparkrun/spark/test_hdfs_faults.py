@@ -244,4 +244,4 @@ def test_of_many_who_want_a_dead_ones_lock_one_gets_it(hdfs, storage, folder):
     with ThreadPoolExecutor(4) as pool:
         outcomes = sorted(pool.map(want, range(4)))
     assert outcomes == ["held", "locked", "locked", "locked"]
-    assert not storage.exists(uri)
+    assert storage.list(folder) == []

@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from .errors import StorageError
+from .storage import PART
 
 if TYPE_CHECKING:
     from .hdfs_storage import HdfsStorage
@@ -67,7 +68,8 @@ def _acquire(storage: HdfsStorage, uri: str, mark: bytes, dead_after_s: float) -
             holder = seen.decode(errors="replace").rpartition(" ")[0].rpartition(" ")[0]
             raise StorageError(f"{uri} is held by {holder or 'another process'}", uri, "locked")
         with suppress(StorageError):  # another watcher was quicker
-            storage.rename(uri, f"{uri}.dead-{hashlib.sha256(seen).hexdigest()[:16]}")
+            digest = hashlib.sha256(seen).hexdigest()
+            storage.rename(uri, f"{uri.rpartition('/')[0]}/.{digest}{PART}")  # a name that is not listed
 
 
 def _is_dead(storage: HdfsStorage, uri: str, seen: bytes, dead_after_s: float) -> bool:
