@@ -6,9 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from boneage_cli.config import Ingest
 from boneage_cli.csv_rows import Row, read_rows, write_rows
 from boneage_cli.errors import CallError, DataError, RunError
 from boneage_cli.folders import phantom_folder
+from boneage_cli.sources import list_cases, locate
+from boneage_cli.stages import apply_ingest
 from boneage_cli.uploading import upload_data
 from boneage_imaging.codec import decode
 from boneage_imaging.geometry import letterbox
@@ -68,6 +71,17 @@ def test_a_data_set_is_packed_with_labels_and_outlines(phantoms, tmp_path):
     assert told["case_id"].startswith("broken")
     assert "GIF" in told["reason"]
     assert [path.name for path in tmp_path.iterdir()] == ["packed"]
+
+
+def test_what_was_packed_is_taken_in_as_the_files_are(phantoms, tmp_path):
+    upload_data(phantoms, str(tmp_path / "packed"))
+    (uri,) = shard_uris(tmp_path / "packed")
+    settings = Ingest(long_side=48)
+    files = {case["case_id"]: case for case in list_cases(locate(phantoms))}
+    for record in read_shard(uri):
+        taken = apply_ingest(record, settings)
+        assert taken == apply_ingest(files[record["case_id"]], settings)
+        assert taken["outline"] is not None
 
 
 def test_radiographs_become_rows_of_pixels_and_bad_ones_are_told(phantoms, tmp_path):

@@ -68,7 +68,7 @@ def apply_ingest(case: Case, settings: Ingest) -> Case:
     if case["kind"] == "thumbnail":
         image, size = _unsquash(case, settings.thumbnail_long_side)
     else:
-        image, size = ingest_image(read_bounded(case["uri"]), settings)
+        image, size = ingest_image(_file(case, "image"), settings)
     return label | _taken_in(image, size, _outline(case, _shape(image)), _given_mask(case, _shape(image)))
 
 
@@ -88,15 +88,22 @@ def _taken_in(
 
 
 def _outline(case: Case, size: tuple[int, int]) -> np.ndarray | None:
-    if not case["outline_uri"]:
+    name = case.get("outline_name") or case.get("outline_uri")
+    if not name:
         return None
     from boneage_segmentation.annotation import read_outline
 
-    return read_outline(read_bounded(case["outline_uri"]), case["outline_uri"], size)
+    return read_outline(_file(case, "outline"), name, size)
+
+
+def _file(case: Case, name: str) -> bytes:
+    """The bytes of a case's file: brought along by `upload`, or where its URI leads."""
+    brought = case.get(f"{name}_file")
+    return brought if brought is not None else read_bounded(case["uri" if name == "image" else f"{name}_uri"])
 
 
 def _given_mask(case: Case, size: tuple[int, int]) -> np.ndarray | None:
-    if not case["mask_uri"]:
+    if not case.get("mask_uri"):
         return None
     mask = decode_mask(read_bounded(case["mask_uri"]))
     return mask if mask.shape == size else resize(mask, size)
