@@ -40,7 +40,7 @@ class Done:
     err: str
 
 
-def boneage(*arguments: object, timeout: int = 300) -> Done:
+def boneage(*arguments: object, timeout: int = 900) -> Done:
     """Runs the command as a person would."""
     command = [sys.executable, "-c", "from boneage_cli.main import main; main()", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
