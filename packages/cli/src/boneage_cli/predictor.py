@@ -87,6 +87,8 @@ class Predictor:
 
     Raises:
         CallError: If there is no model in the folder.
+        DataError: If it does not say how radiographs are prepared for it.
+        ModelError: If it is damaged.
     """
 
     def __init__(self, model: Path | None = None) -> None:
@@ -96,10 +98,16 @@ class Predictor:
 
         self.folder = find_regression(model)
         self.regressor = Regressor.load(self.folder)
-        preprocessing = self.regressor.metadata["preprocessing"]
-        self.ingest = Ingest(**preprocessing["ingest"])
-        self.prepare = Prepare(**preprocessing["prepare"])
-        self.segmentation_folder = _find_segmentation(self.folder, preprocessing["segmentation"])
+        try:
+            preprocessing = self.regressor.metadata["preprocessing"]
+            self.ingest = Ingest(**preprocessing["ingest"])
+            self.prepare = Prepare(**preprocessing["prepare"])
+            segmentation = preprocessing["segmentation"]
+        except (KeyError, TypeError) as error:
+            raise DataError(
+                f"the model in {self.folder} does not say how radiographs are prepared for it"
+            ) from error
+        self.segmentation_folder = _find_segmentation(self.folder, segmentation)
         self.segmenter = Segmenter.load(self.segmentation_folder)
 
     def predict(self, data: bytes, *, sex: str | None = None, case_id: str = "") -> Answer:

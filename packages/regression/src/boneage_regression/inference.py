@@ -69,8 +69,12 @@ class Regressor:
         graph = check_file(folder, metadata, GRAPH)
         try:
             return cls(metadata, open_session(graph, threads))
-        except (KeyError, IndexError, TypeError, CalibrationError) as error:
+        except (KeyError, CalibrationError) as error:
             raise ModelError(folder, f"model.json lacks something: {error}") from error
+        except (IndexError, OverflowError, TypeError) as error:
+            raise ModelError(
+                folder, "model.json has something that is no input_size or calibration"
+            ) from error
         except Exception as error:  # ONNX Runtime raises its own untyped errors
             raise ModelError(folder, f"{GRAPH} cannot be loaded: {error}") from error
 

@@ -78,6 +78,8 @@ def read_metadata(folder: Path) -> dict[str, Any]:
         raise ModelError(folder, f"{_METADATA} is not of the format {FORMAT}")
     if metadata.get("digest") != _digest(metadata):
         raise ModelError(folder, f"{_METADATA} does not match its own digest: it was changed or damaged")
+    if not isinstance(metadata.get("files"), dict):
+        raise ModelError(folder, f"{_METADATA} lacks the list of the folder's files")
     return metadata
 
 

@@ -49,8 +49,12 @@ class Segmenter:
         graph = check_file(folder, metadata, GRAPH)
         try:
             return cls(metadata, open_session(graph, threads))
-        except (KeyError, TypeError, SegmentationError) as error:
+        except (KeyError, SegmentationError) as error:
             raise ModelError(folder, f"{METADATA} lacks something: {error}") from error
+        except (OverflowError, TypeError) as error:
+            raise ModelError(
+                folder, f"{METADATA} has something that is no threshold or preprocessing"
+            ) from error
         except Exception as error:  # ONNX Runtime raises its own untyped errors
             raise ModelError(folder, f"{GRAPH} cannot be loaded: {error}") from error
 

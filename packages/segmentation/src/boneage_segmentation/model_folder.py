@@ -76,6 +76,8 @@ def read_metadata(folder: Path) -> dict[str, Any]:
         raise ModelError(folder, f"{METADATA} must be of the format {FORMAT}; received {received}")
     if metadata.get("digest") != _digest(metadata):
         raise ModelError(folder, f"{METADATA} does not match its own digest: it was changed or damaged")
+    if not isinstance(metadata.get("files"), dict):
+        raise ModelError(folder, f"{METADATA} lacks the list of the folder's files")
     return metadata
 
 
