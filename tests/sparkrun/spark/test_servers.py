@@ -50,6 +50,7 @@ def run_job(master: str, target: str, *settings: str, environment: dict[str, str
     local = {
         "SPARK_LOCAL_IP": "127.0.0.1",
         "JAVA_HOME": str(find_java_home()),
+        "PYSPARK_PYTHON": sys.executable,  # an engine of this process may have named another
         "SPARK_SUBMIT_OPTS": _QUICK_JAVA,
     }
     small = ("spark.executor.memory=512m", "spark.cores.max=1", "spark.ui.enabled=false", *settings)

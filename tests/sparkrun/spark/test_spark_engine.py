@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -140,9 +141,10 @@ def gateway_of(pid):
     """The process id of a driver's JVM."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
-        stat = (folder / "stat").read_text().rpartition(")")[2].split()
-        if int(stat[1]) == pid:
-            found.append(int(folder.name))
+        with suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+            stat = (folder / "stat").read_text().rpartition(")")[2].split()
+            if int(stat[1]) == pid:
+                found.append(int(folder.name))
     assert len(found) == 1
     return found[0]
 
