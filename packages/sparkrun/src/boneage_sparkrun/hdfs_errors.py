@@ -34,6 +34,7 @@ _REMEDIES = {
     "safe mode": "the NameNode is in safe mode and takes no changes; wait, or: hdfs dfsadmin -safemode leave",
     "no DataNode": "no DataNode takes or gives the data; look at: hdfs dfsadmin -report",
 }
+_NO_DATANODE = ("Failed to find datanode", "could only be written to", "No active and not excluded nodes")
 # What passes by itself: a NameNode that starts or hands over, a DataNode that died.
 _PASSING = ("safe mode", "unreachable", "no DataNode", "data")
 
@@ -69,10 +70,14 @@ def understand(verb: str, uri: str, addresses: list[str], error: Exception, *, m
 
     places = " and ".join(addresses)
     if isinstance(error, OSError) and not isinstance(error, ValueError):
-        where = getattr(getattr(error, "request", None), "url", None) or places
-        reason = f"{where.partition('/webhdfs')[0]} does not answer ({type(error).__name__})"
+        url = getattr(getattr(error, "request", None), "url", None) or places
+        where = url.partition("/webhdfs")[0]
+        if where not in addresses and where != places:
+            reason = f"the DataNode at {where} does not answer ({type(error).__name__}); {_REMEDIES['no DataNode']}"
+            return _failure(verb, uri, reason, "no DataNode", True)
         remedy = f"are {places} the NameNodes' web addresses? WEBHDFS_ADDRESS or HADOOP_CONF_DIR tell them"
-        return _failure(verb, uri, f"{reason}; {remedy}", "unreachable", True)
+        reason = f"{where} does not answer ({type(error).__name__}); {remedy}"
+        return _failure(verb, uri, reason, "unreachable", True)
     if isinstance(error, ShortFileError):
         return _failure(verb, uri, f"{error}; {_REMEDIES['no DataNode']}", "no DataNode", True)
     if not isinstance(error, HdfsError) or not isinstance(error.message, str):
@@ -84,11 +89,11 @@ def understand(verb: str, uri: str, addresses: list[str], error: Exception, *, m
 
 
 def _answered(verb: str, uri: str, error: Any, moves_data: bool) -> Failure:
-    name, message = error.exception or "", error.message.split("\n")[0].strip()
+    name, message = error.exception or "", error.message.split("\n")[0].strip(" .")
     kind = _KINDS.get(name, "")
     if "Authentication failure" in message:
         kind = "no permission"
-    elif "Failed to find datanode" in message or "could only be written to" in message:
+    elif any(sign in message for sign in _NO_DATANODE):
         kind = "no DataNode"
     elif "must both be directories" in message:
         kind = "there already"
