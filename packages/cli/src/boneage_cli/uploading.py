@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from boneage_cli.sources import list_cases, locate
 from boneage_imaging.codec import decode
 from boneage_imaging.contrast import stretch
 from boneage_imaging.geometry import letterbox
-from boneage_sparkrun import join, open_storage, shard_name, write_shard
+from boneage_sparkrun import StorageError, join, open_storage, shard_name, write_shard
 from boneage_sparkrun.transfers import transfer
 
 __all__ = ["upload_data"]
@@ -86,8 +87,10 @@ def upload_data(
             told = [{"case_id": case_id, "reason": reason} for case_id, reason in failed]
             write_shard(join(beside, "failures", shard_name(0, 1)), told)
         storage.rename(beside, out)
-    except BaseException:
-        storage.remove(beside)
+    except BaseException as error:
+        if getattr(error, "kind", "") not in ("safe mode", "unreachable"):  # there is no removing then
+            with suppress(StorageError):
+                storage.remove(beside)
         raise
     return _result(done, failed, len(parts), out)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 __all__ = ["transfer"]
@@ -31,12 +31,23 @@ def transfer(function: Callable[[_Item], _Result], items: Iterable[_Item], threa
     """
     if threads < 1:
         raise ValueError(f"threads must be at least 1; received {threads}")
-    pool = ThreadPoolExecutor(threads)
-    try:
-        tasks = [pool.submit(function, item) for item in items]
-        done, _ = wait(tasks, return_when=FIRST_EXCEPTION)
-        for task in done:
-            task.result()
-        return [task.result() for task in tasks]
-    finally:
-        pool.shutdown(cancel_futures=True)
+    failures: list[BaseException] = []
+
+    def call(item: _Item) -> _Result | None:
+        if failures:
+            return None
+        try:
+            return function(item)
+        except BaseException as error:
+            failures.append(error)
+            raise
+
+    with ThreadPoolExecutor(threads) as pool:
+        tasks = [pool.submit(call, item) for item in items]
+        try:
+            wait(tasks)
+        except BaseException as error:  # Ctrl-C: nothing new is begun
+            failures.append(error)
+    if failures:
+        raise failures[0]
+    return [task.result() for task in tasks]  # type: ignore[misc]
