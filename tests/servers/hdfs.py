@@ -115,7 +115,7 @@ class Hdfs:
     def wait_for(self, datanodes: int) -> None:
         """Waits until the NameNode answers, out of safe mode, and this many DataNodes (or more) have told their blocks.
 
-        No block lacks a replica then that these could hold.
+        With two or more, no block has a single replica then.
         """
 
         def ready() -> bool:
@@ -124,10 +124,7 @@ class Hdfs:
             return (
                 told >= datanodes
                 and int(str(state["NumLiveDataNodes"])) >= datanodes
-                and (
-                    datanodes < 2
-                    or (not state["UnderReplicatedBlocks"] and not state["PendingReplicationBlocks"])
-                )
+                and (datanodes < 2 or not state["UnderReplicatedBlocks"] or not self._has_lone_blocks())
                 and not self._bean("NameNodeInfo")["Safemode"]
             )
 
@@ -169,6 +166,12 @@ class Hdfs:
     def _format(self, folder: Path) -> None:
         options = ("-D", f"dfs.namenode.name.dir={folder.as_uri()}", "-format", "-nonInteractive", "-force")
         self._processes.run("format", (*self._command, f"{_SERVER}.namenode.NameNode", *options))
+
+    def _has_lone_blocks(self) -> bool:
+        """Whether a block has one replica only; some may wish for three, which two DataNodes cannot give."""
+        query = urllib.parse.urlencode({"ugi": getpass.getuser(), "path": "/"})
+        with urllib.request.urlopen(f"{self.web}/fsck?{query}", timeout=30) as answer:  # noqa: S310
+            return b"found 1 live replica" in answer.read()
 
     def _has_told(self, name: str) -> bool:
         """Whether a DataNode has reported its blocks since it was started last."""
