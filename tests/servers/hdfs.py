@@ -110,21 +110,16 @@ class Hdfs:
 
     def live_datanodes(self) -> int:
         """How many DataNodes the NameNode takes for alive."""
-        return int(self._bean("FSNamesystemState")["NumLiveDataNodes"])
+        return int(str(self._bean("FSNamesystemState")["NumLiveDataNodes"]))
 
     def wait_for(self, datanodes: int) -> None:
-        """Waits until the NameNode answers, out of safe mode, and this many DataNodes (or more) have told their blocks.
-
-        With two or more, no block has a single replica then.
-        """
+        """Waits until the NameNode is out of safe mode, and this many DataNodes (or more) have told their blocks."""
 
         def ready() -> bool:
-            state = self._bean("FSNamesystemState")
             told = sum(self._has_told(name) for name in self._logged if name in self._processes.names())
             return (
                 told >= datanodes
-                and int(str(state["NumLiveDataNodes"])) >= datanodes
-                and (datanodes < 2 or not state["UnderReplicatedBlocks"] or not self._has_lone_blocks())
+                and self.live_datanodes() >= datanodes
                 and not self._bean("NameNodeInfo")["Safemode"]
             )
 
@@ -166,12 +161,6 @@ class Hdfs:
     def _format(self, folder: Path) -> None:
         options = ("-D", f"dfs.namenode.name.dir={folder.as_uri()}", "-format", "-nonInteractive", "-force")
         self._processes.run("format", (*self._command, f"{_SERVER}.namenode.NameNode", *options))
-
-    def _has_lone_blocks(self) -> bool:
-        """Whether a block has one replica only; some may wish for three, which two DataNodes cannot give."""
-        query = urllib.parse.urlencode({"ugi": getpass.getuser(), "path": "/"})
-        with urllib.request.urlopen(f"{self.web}/fsck?{query}", timeout=30) as answer:  # noqa: S310
-            return b"found 1 live replica" in answer.read()
 
     def _has_told(self, name: str) -> bool:
         """Whether a DataNode has reported its blocks since it was started last."""

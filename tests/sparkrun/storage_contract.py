@@ -32,7 +32,7 @@ class StorageContract:
     def folder(self, root):
         return join(root, uuid.uuid4().hex)
 
-    @settings(max_examples=20)
+    @settings(max_examples=12)
     @given(data=st.data())
     def test_any_bytes_under_any_legal_name_come_back_whole_and_listed_in_order(self, root, data):
         files = data.draw(st.dictionaries(self.names, CONTENTS, max_size=3))
@@ -50,7 +50,7 @@ class StorageContract:
             assert b"".join(storage.read_chunks(join(folder, name), 700)) == content
             assert storage.status(join(folder, name)).size_bytes == len(content)
 
-    @settings(max_examples=20)
+    @settings(max_examples=12)
     @given(first=CONTENTS, second=CONTENTS)
     def test_a_file_is_replaced_whole_and_its_digest_tells_whether_it_is_the_same(self, root, first, second):
         folder = join(root, uuid.uuid4().hex)
@@ -65,7 +65,7 @@ class StorageContract:
         assert (storage.digest(uri) == before) == (first == second)
         assert storage.digest(other) == before
 
-    @settings(max_examples=20)
+    @settings(max_examples=12)
     @given(name=st.text(max_size=20), way=st.sampled_from(["..", ".", "", "/", "a/b", "..\\x", "\0"]))
     def test_names_that_leave_the_folder_are_refused(self, root, name, way):
         with pytest.raises(StorageError, match="name"):
