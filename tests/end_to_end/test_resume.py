@@ -1,6 +1,5 @@
 """Runs that are killed, interrupted and damaged: the same command goes on, to the same results."""
 
-import json
 import os
 import shutil
 import signal
@@ -48,11 +47,14 @@ def test_every_stage_has_its_moment():
 def cut_off(call, folder, name, sign, log, temporary):
     """Starts a run, sends it a signal in the middle of a stage, and tells how it ended."""
     process = start(call, log, TMPDIR=str(temporary))
-    in_it = f"{name} ..."
-    wait_for(
-        lambda: process.poll() is not None or (in_it in log.read_text() and any(folder.glob(MOMENTS[name]))),
-        name,
-    )
+
+    def is_time():
+        said = log.read_text()
+        # A quick stage, or one that was nearly done, may be over before anybody has looked.
+        over = f"{name}: done in" in said
+        return process.poll() is not None or over or (f"{name} ..." in said and any(folder.glob(MOMENTS[name])))
+
+    wait_for(is_time, name)
     process.send_signal(sign)
     code = process.wait(120)
     wait_for(lambda: not left_behind(process.pid), f"processes left in {name}")
@@ -63,41 +65,24 @@ def test_a_run_cut_off_twice_in_each_stage_goes_on_to_the_same_results(run_folde
     folder, log, temporary = tmp_path / "run", tmp_path / "log", tmp_path / "temporary"
     temporary.mkdir()
     call = ("run", "all", "--config", settings, "--out", folder)
+    told = {}
     for name in MOMENTS:
         for sign, expected in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 1)):
             code = cut_off(call, folder, name, sign, log, temporary)
-            # In a quick stage the signal may come too late.
-            assert code in ({expected} if "train" in name else {expected, 0})
+            # The last stage may be over before the signal comes.
+            assert code in ({expected, 0} if name == "report" else {expected})
             assert "Traceback" not in log.read_text()
             assert ("boneage: interrupted" in log.read_text()) == (code == 1)
+            told |= {path.name: path.read_text() for path in folder.glob("unfinished/*/output/*.jsonl")}
     done = boneage(*call)
     assert done.code == 0, done.err
     assert files(folder) == files(run_folder)
     assert not list(temporary.iterdir())
-
-
-def test_a_training_goes_on_from_its_checkpoint(run_folder, settings, tmp_path):
-    folder, log = tmp_path / "run", tmp_path / "log"
-    shutil.copytree(run_folder, folder)
-    (folder / "train-regression" / "done.json").unlink()
-    call = ("run", "all", "--config", settings, "--out", folder)
-    saved = "unfinished/train-regression-*/scratch/fold-0/checkpoint-*"
-    process = start(call, log)
-    wait_for(lambda: any(folder.glob(saved)), "no checkpoint")
-    process.kill()
-    process.wait(60)
-    (checkpoint,) = folder.glob(saved)
-    written = checkpoint.stat().st_mtime_ns
-    process = start(call, log)
-    wait_for(
-        lambda: any(folder.glob("unfinished/train-regression-*/output/fold-0")),
-        "the first fold is not done",
-    )
-    assert checkpoint.stat().st_mtime_ns == written
-    assert process.wait(240) == 0, log.read_text()
-    assert files(folder) == files(run_folder)
-    events = (folder / "train-regression" / "training-0.jsonl").read_text().splitlines()
-    assert [json.loads(line)["epoch"] for line in events] == [1]
+    # What an epoch told, its time too, stands as it did: it was not done again.
+    assert "training-0.jsonl" in told
+    assert told == {
+        path.name: path.read_text() for path in folder.glob("train-*/*.jsonl") if path.name in told
+    }
 
 
 @pytest.mark.parametrize(

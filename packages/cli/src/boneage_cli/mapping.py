@@ -54,7 +54,7 @@ def split(run: Run) -> dict[str, Any]:
         if not in_test(case["case_id"]) and case["age_months"] is not None and case["kind"] != "thumbnail"
     ]
     folds = {}
-    if rest:
+    if len(rest) >= run.config.split.folds:  # with fewer, training says what it lacks
         ids, ages, males = ([case[name] for case in rest] for name in ("case_id", "age_months", "male"))
         folds = assign_folds(ids, ages, males, k=run.config.split.folds)
     for uri in run.workspace.shards("ingest"):
