@@ -7,6 +7,7 @@ The last lines are the rows for benchmarks/results/kills.md.
 """
 
 import argparse
+import os
 import random
 import shutil
 import signal
@@ -47,8 +48,10 @@ finished = 0
 for number in range(given.kills):
     process = start(calls["killed"], folder / "log", TMPDIR=str(folder / "temporary"))
     time.sleep(chance.uniform(0.3, given.longest_seconds))
-    sign = (signal.SIGKILL, signal.SIGINT)[number % 2]
-    process.send_signal(sign)
+    if number % 2:
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        process.kill()
     process.wait(120)
     wait_for(lambda p=process: not left_behind(p.pid), "processes left")
     said = (folder / "log").read_text()

@@ -28,6 +28,12 @@ def test_another_key_is_not_done(folder):
     assert not is_done(Place(folder), digest({"a": 2}))
 
 
+def test_a_hidden_file_of_the_desktop_is_no_damage(folder):
+    (folder / ".DS_Store").write_bytes(b"")
+    (folder / "sub" / ".directory").write_bytes(b"")
+    assert is_done(Place(folder), KEY)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -37,8 +43,19 @@ def test_another_key_is_not_done(folder):
         lambda folder: (folder / "extra").write_bytes(b""),
         lambda folder: (folder / "done.json").write_text('{"key": "cut sh'),
         lambda folder: (folder / "done.json").unlink(),
+        lambda folder: (folder / "done.json").write_text("5"),
+        lambda folder: (folder / "link").symlink_to(folder / "nowhere"),
     ],
-    ids=["deleted", "one byte", "cut short", "added", "marker cut short", "marker removed"],
+    ids=[
+        "deleted",
+        "one byte",
+        "cut short",
+        "added",
+        "marker cut short",
+        "marker removed",
+        "marker no marker",
+        "a link that leads nowhere",
+    ],
 )
 def test_damage_is_noticed(folder, damage):
     damage(folder)

@@ -32,7 +32,7 @@ def files(folder):
     return {
         str(path.relative_to(folder)): b"" if path.name.endswith(NEVER_TWICE_THE_SAME) else path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and path.name != ".lock"
+        if path.is_file() and path.name not in (".lock", ".boneage-run")
     }
 
 
@@ -52,10 +52,14 @@ def cut_off(call, folder, name, sign, log, temporary):
         said = log.read_text()
         # A quick stage, or one that was nearly done, may be over before anybody has looked.
         over = f"{name}: done in" in said
-        return process.poll() is not None or over or (f"{name} ..." in said and any(folder.glob(MOMENTS[name])))
+        return (
+            process.poll() is not None or over or (f"{name} ..." in said and any(folder.glob(MOMENTS[name])))
+        )
 
     wait_for(is_time, name)
-    process.send_signal(sign)
+    # A terminal's Ctrl-C reaches all processes of the command.
+    send = os.killpg if sign == signal.SIGINT else os.kill
+    send(process.pid, sign)
     code = process.wait(120)
     wait_for(lambda: not left_behind(process.pid), f"processes left in {name}")
     return code

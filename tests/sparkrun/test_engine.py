@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from boneage_sparkrun import EngineError, LocalEngine, MapResult, MapTask, read_shard, shard_name, write_shard
+from boneage_sparkrun import (
+    EngineError,
+    LocalEngine,
+    MapResult,
+    MapTask,
+    ShardError,
+    read_shard,
+    shard_name,
+    write_shard,
+)
 
 MEASURE = MapTask("measure", "sparkrun_work:setup", "sparkrun_work:measure", {"factor": 2})
 
@@ -169,6 +178,18 @@ def test_a_map_that_was_cut_off_goes_on_with_the_shards_that_are_not_there(tmp_p
     assert files(out) == files(undisturbed)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert seen == [(3, 5), (4, 5), (5, 5)]
+
+
+def test_a_shard_without_its_failures_is_done_again_and_a_damaged_one_is_told(tmp_path, sources):
+    out = tmp_path / "out"
+    whole = LocalEngine(1).map(MEASURE, sources, out)
+    (out / "failures" / shard_name(2, 5)).unlink()
+    assert LocalEngine(1).map(MEASURE, sources, out) == whole
+    data = bytearray((out / shard_name(4, 5)).read_bytes())
+    data[len(data) // 3] ^= 1
+    (out / shard_name(4, 5)).write_bytes(data)
+    with pytest.raises(ShardError, match=shard_name(4, 5)):
+        LocalEngine(1).map(MEASURE, sources, out)
 
 
 # run

@@ -475,7 +475,7 @@ def _fail(error: object, code: int) -> None:
 
 
 def _told(error: object) -> str:
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or str(error).startswith("MemoryError"):
         return "out of memory; fewer --workers or smaller sizes may help"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror

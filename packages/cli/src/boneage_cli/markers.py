@@ -32,11 +32,11 @@ def digest(value: Any) -> str:
 
 @functools.cache
 def code_version() -> str:
-    """SHA-256 over the source files of the five packages."""
+    """SHA-256 over the files of the five packages, shipped models too."""
     total = hashlib.sha256()
     for name in _PACKAGES:
         folder = Path(str(importlib.import_module(name).__file__)).parent
-        for path in sorted(folder.rglob("*.py")):
+        for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"):
             total.update(str(path.relative_to(folder)).encode() + path.read_bytes())
     return total.hexdigest()
 
@@ -50,7 +50,10 @@ def mark_done(folder: Place, key: str, summary: dict[str, Any]) -> None:
 def is_done(folder: Place, key: str) -> bool:
     """Whether the stage was finished for the same key and every file it wrote is still as it was."""
     marker = read_marker(folder)
-    return marker is not None and marker["key"] == key and marker["files"] == _file_digests(folder)
+    try:
+        return marker is not None and marker["key"] == key and marker["files"] == _file_digests(folder)
+    except StorageError:  # a link that leads nowhere, say
+        return False
 
 
 def read_marker(folder: Place) -> dict[str, Any] | None:
@@ -59,7 +62,7 @@ def read_marker(folder: Place) -> dict[str, Any] | None:
         marker: dict[str, Any] = json.loads((folder / MARKER).read_bytes())
     except (StorageError, ValueError):
         return None
-    return marker if {"key", "summary", "files"} <= set(marker) else None
+    return marker if isinstance(marker, dict) and {"key", "summary", "files"} <= set(marker) else None
 
 
 def outputs(folder: Place) -> dict[str, str] | None:
@@ -74,4 +77,6 @@ def outputs(folder: Place) -> dict[str, str] | None:
 
 
 def _file_digests(folder: Place) -> dict[str, str]:
-    return {name: (folder / name).digest() for name in sorted(folder.files()) if name != MARKER}
+    """Hidden files are not the stage's: a desktop puts them there."""
+    names = (name for name in sorted(folder.files()) if name != MARKER)
+    return {name: (folder / name).digest() for name in names if not name.rpartition("/")[2].startswith(".")}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
+import json
+import shutil
 from pathlib import Path
 
 from boneage_cli.errors import CallError
 from boneage_sparkrun.place import Place
 
-__all__ = ["find_regression", "find_shipped_segmentation", "replace_folder"]
+__all__ = ["find_regression", "find_shipped_segmentation", "is_model_folder", "replace_folder"]
 
 
 def find_regression(folder: Path | None) -> Path:
@@ -52,12 +53,25 @@ def _find(folder: Path, candidates: tuple[Path, ...]) -> Path:
     )
 
 
-def replace_folder(source: Place, target: Path) -> None:
-    """Copies a folder into the place of another, whole or not at all."""
-    beside = Place(target.with_name(f".{target.name}.{uuid.uuid4().hex}.part"))
+def is_model_folder(folder: Path) -> bool:
+    """Whether a folder is a model's of ours, by what its model.json says."""
     try:
-        source.copy_folder(beside)
-        Place(target).remove()
-        beside.rename(Place(target))
-    finally:
-        beside.remove()
+        metadata = json.loads((folder / "model.json").read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(metadata, dict) and str(metadata.get("format", "")).startswith("boneage-")
+
+
+def replace_folder(source: Place, target: Path, aside: Path) -> None:
+    """Copies a folder into the place of another. Cut off anywhere, it can be called again.
+
+    Args:
+        source: The folder.
+        target: Its new place.
+        aside: A folder on the target's disk for what is on its way; it can be removed afterwards.
+    """
+    shutil.rmtree(aside, ignore_errors=True)
+    source.copy_folder(Place(aside / "new"))
+    if target.exists():
+        target.rename(aside / "old")
+    (aside / "new").rename(target)

@@ -131,6 +131,8 @@ def run_stages(
         CallError: If a stage's name is unknown, or another run works in the same folder.
         RunError: If a stage before the first is not done.
     """
+    if first and only:
+        raise CallError("received both --from and --only; one of them would do")
     names = stage_names()
     for name in (first, only, last):
         if name is not None and name not in names:
@@ -138,7 +140,6 @@ def run_stages(
     start = names.index(only or first) if only or first else 0
     end = names.index(only or last) if only or last else len(names) - 1
     with run.workspace.locked():
-        (run.workspace.folder / "config.toml").write_bytes(to_toml(run.config).encode())
         summaries, skipped = {}, 0
         for index, stage in enumerate(STAGES[: end + 1]):
             key = _key(run, stage)
@@ -150,6 +151,7 @@ def run_stages(
             elif index < start:
                 raise RunError(f"the stage {stage.name} is not done for these settings; run it first")
             else:
+                (run.workspace.folder / "config.toml").write_bytes(to_toml(run.config).encode())
                 _do(run, stage, key, anew=forced)
             marker = read_marker(folder)
             summaries[stage.name] = marker["summary"] if marker else {}
@@ -189,8 +191,14 @@ def _key(run: Run, stage: Stage) -> str:
 def _origin(run: Run, stage: Stage) -> Any:
     if stage.name == "ingest":
         return [_stamped(case) for case in run.cases()]
-    given = [run.segmentation_model, run.masks_given]
-    return [given, (run.init or {}).get(stage.name)] if stage.name.startswith("train") else given
+    given = [_model_digest(run.segmentation_model), run.masks_given]
+    init = (run.init or {}).get(stage.name)
+    return [given, _model_digest(init)] if stage.name.startswith("train") else given
+
+
+def _model_digest(folder: str | None) -> Any:
+    """What a model folder holds, by the digest that it brings; None where none is given."""
+    return None if folder is None else digest((Place(folder) / "model.json").read_text())
 
 
 def _stamped(case: dict[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 
 from boneage_cli.training_log import read_events
+from boneage_sparkrun.errors import StorageError
 from boneage_sparkrun.place import Place
 
 __all__ = ["Progress"]
@@ -102,7 +103,9 @@ class Progress:
     def _follow(self, logs: list[Place], total: int, stop: threading.Event) -> None:
         seen = 0
         while not stop.wait(_POLL_SECONDS):
-            events = [event for log in logs for event in read_events(log)]
-            if len(events) > seen:
-                seen = len(events)
-                self.count(seen, total)
+            # What cannot be read now is read the next time.
+            with contextlib.suppress(StorageError, ValueError):
+                events = [event for log in logs for event in read_events(log)]
+                if len(events) > seen:
+                    seen = len(events)
+                    self.count(seen, total)

@@ -10,7 +10,7 @@ from typing import Any
 
 from boneage_cli.config import RunConfig, load_config
 from boneage_cli.errors import CallError
-from boneage_cli.models import find_segmentation, replace_folder
+from boneage_cli.models import find_segmentation, is_model_folder, replace_folder
 from boneage_cli.pipeline import Run, run_stages
 from boneage_cli.progress import Progress
 from boneage_cli.sources import Data, list_cases, list_phantoms, locate
@@ -178,7 +178,7 @@ def _train(
     masks_given: bool,
     model: str | None,
 ) -> dict[str, Any]:
-    if out.exists() and not (out / "model.json").is_file():
+    if out.exists() and not is_model_folder(out):
         raise CallError(
             f"received {out} for --out, which is there and is no model folder; a new name would do"
         )
@@ -197,6 +197,7 @@ def _train(
         masks_given=masks_given,
     )
     summary: dict[str, Any] = run_stages(run, last=stage)[stage]
-    replace_folder(run.workspace.stage(stage) / "model", out)
-    shutil.rmtree(work)
+    with run.workspace.locked():
+        replace_folder(run.workspace.stage(stage) / "model", out, aside=work / "exchange")
+        shutil.rmtree(work)
     return {"model": str(out), **summary}

@@ -14,6 +14,9 @@ from boneage_sparkrun.shards import read_shard, shard_uris
 
 __all__ = ["Unfinished", "Workspace"]
 
+_LOCK = ".lock"
+_MARK = ".boneage-run"
+
 
 @dataclass(frozen=True)
 class Unfinished:
@@ -70,11 +73,11 @@ class Workspace:
         Args:
             name: The stage.
             key: What its output depends on. What was begun for another key is removed.
-            anew: Remove what was begun for this one, too.
+            anew: Whether it is done although it was done before: goes on only with what was begun so.
         """
-        place = f"{name}-{key[:16]}"
+        place = f"{name}-{key[:16]}{'-anew' if anew else ''}"
         for other in self._unfinished.names() if self._unfinished.exists() else []:
-            if anew or other != place:
+            if other != place:
                 (self._unfinished / other).remove()
         unfinished = Unfinished(self._unfinished / place, self.stage(name))
         unfinished.output.make_folder()
@@ -90,9 +93,9 @@ class Workspace:
         """Keeps a second run out of the folder; the lock ends with its process, however that ends.
 
         Raises:
-            CallError: If another run works there.
+            CallError: If another run works there, or it holds files and is no run's folder.
         """
-        lock = self.folder / ".lock"
+        lock = self.folder / _LOCK
         with contextlib.ExitStack() as held:
             try:
                 held.enter_context(lock.storage.lock(lock))
@@ -102,10 +105,24 @@ class Workspace:
                         f"another run works in {self.folder}; wait for it or choose another --out"
                     ) from error
                 raise
-            self.folder.storage.sweep(self.folder)
+            self._claim()
             yield
-            # Where nothing failed nothing is unfinished.
+            # Nothing failed: what was begun otherwise and is not wanted any more goes.
             self._unfinished.remove()
+
+    def _claim(self) -> None:
+        """Makes the folder a run's, so that nobody's own files are ever taken for a stage's; cleans one that is."""
+        mark = self.folder / _MARK
+        if mark.exists():
+            self.folder.storage.sweep(self.folder)
+            return
+        others = [name for name in self.folder.names() if not name.startswith(".")]
+        if others:
+            raise CallError(
+                f"received {self.folder} for --out, which holds {others[0]!r} and is no run's folder; "
+                "a new or empty one would do"
+            )
+        mark.write_bytes(b"The folder of a run of boneage: its stages' folders are replaced as a whole.\n")
 
     @property
     def segmentation_model(self) -> Place:

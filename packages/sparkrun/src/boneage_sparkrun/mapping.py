@@ -70,7 +70,7 @@ def plan_map(
     find_function(task.setup), find_function(task.apply)
     storage, call = open_storage(target_folder), uuid.uuid4().hex
     storage.make_folder(join(target_folder, FAILURES))
-    there = set(storage.list(target_folder))
+    there = set(storage.list(target_folder)) & set(storage.list(join(target_folder, FAILURES)))
     todo, kept = [], []
     for index, uris in enumerate(sources):
         name = shard_name(index, len(sources))

@@ -14,7 +14,7 @@ __all__ = ["Place"]
 
 
 class Place(os.PathLike[str]):
-    """A file or folder by its URI. Every method raises StorageError where it cannot do its work.
+    """A file or folder by its URI. Methods raise StorageError where the storage cannot do their work.
 
     Args:
         uri: A path, file:///... or hdfs://...
@@ -128,7 +128,7 @@ class Place(os.PathLike[str]):
 
     @contextmanager
     def filled(self) -> Iterator[Path]:
-        """A new folder of this machine; what is written into it is here when the context ends without an error."""
+        """A folder of this machine to fill: this one where it is local; else its files are copied here at the end."""
         if local := self._local():
             local.mkdir(parents=True, exist_ok=True)
             yield local

@@ -178,6 +178,8 @@ class _Worker:
 
 def _start_worker(environment: Mapping[str, str]) -> _Worker:
     ours, theirs = Pipe()
+    # A terminal's Ctrl-C reaches all its processes; until a worker has said that it ignores it, it waits.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         process = subprocess.Popen(  # noqa: S603 - this very Python and a module of ours
             # -P: the folder that happens to be the current one is no place to import from.
@@ -188,6 +190,7 @@ def _start_worker(environment: Mapping[str, str]) -> _Worker:
             stdout=2,  # A worker's chatter must not mix with what the caller prints for machines.
         )
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
     worker = _Worker(process, ours)
     try:

@@ -20,6 +20,7 @@ def main() -> None:
     """Serves the pipe whose number is the first argument; the second is the parent's process id."""
     pipe: Connection[Any, Any] = Connection(int(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent ends its workers.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_follow_parent, args=(int(sys.argv[2]),), daemon=True).start()
     try:
         sys.path[:] = pipe.recv()
