@@ -238,7 +238,7 @@ def test_a_thumbnail_is_never_named_unsafely(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    ["no arrays", "cut off", "no sizes", "uneven", "pickled", "flat", "deep", "vast", "no height"],
+    ["no arrays", "cut off", "no sizes", "uneven", "pickled", "flat", "deep", "vast"],
 )
 def test_a_damaged_archive_of_thumbnails_is_refused(tmp_path: Path, damage: str) -> None:
     make(tmp_path / "images", "1.png")
@@ -256,8 +256,6 @@ def test_a_damaged_archive_of_thumbnails_is_refused(tmp_path: Path, damage: str)
         make_thumbnails(path, 7, 8, original_hw=np.array([1, 1]))
     elif damage == "deep":
         make_thumbnails(path, 7, 8, image=np.zeros((2, 100, 100), np.float64))
-    elif damage == "no height":
-        make_thumbnails(path, 7, 8, original_hw=np.array([[0, 9], [9, 9]]))
     elif damage == "vast":
         with zipfile.ZipFile(path, "w") as archive:
             header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (9000000000000,)}"
@@ -266,6 +264,14 @@ def test_a_damaged_archive_of_thumbnails_is_refused(tmp_path: Path, damage: str)
         make_thumbnails(path, 7, 8, image=np.array([{}, {}], dtype=object))
     with pytest.raises(DataError, match="thumbs100"):
         list_cases(locate(tmp_path))
+
+
+def test_a_thumbnail_whose_size_is_not_known_is_set_aside_and_the_others_go_on(tmp_path: Path) -> None:
+    make(tmp_path / "images", "1.png")
+    make_polygons(tmp_path / "polygons", "7", "8")
+    make_thumbnails(tmp_path / "thumbs100.npz", 7, 8, 9, original_hw=np.array([[0, 0], [20, 10], [0, 0]]))
+    faults = {case["case_id"]: case["fault"] for case in list_cases(locate(tmp_path))}
+    assert faults == {"1": None, "7": "the true size of its thumbnail is not known", "8": None}
 
 
 def test_the_ids_of_thumbnails_are_read_without_their_pictures(tmp_path: Path) -> None:

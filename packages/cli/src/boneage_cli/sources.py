@@ -249,15 +249,10 @@ def _thumbnail_records(
     from boneage_imaging.codec import encode_png
 
     ids, images, sizes = _arrays(data.thumbnails, "id", "image", "original_hw")
-    if (
-        images.ndim != 3
-        or images.dtype != np.uint8
-        or sizes.shape != (len(images), 2)
-        or not (sizes > 0).all()
-    ):
+    if images.ndim != 3 or images.dtype != np.uint8 or sizes.shape != (len(images), 2):
         raise DataError(
             f"{data.thumbnails}: received images {images.dtype} of shape {images.shape} and sizes of shape "
-            f"{sizes.shape}; uint8 (count, height, width) and (count, 2), all above 0, would do"
+            f"{sizes.shape}; uint8 (count, height, width) and (count, 2) would do"
         )
     at = {str(case_id): index for index, case_id in enumerate(ids)}
     return [
@@ -266,6 +261,9 @@ def _thumbnail_records(
             "thumbnail": encode_png(images[at[case_id]]),
             "true_height": int(sizes[at[case_id]][0]),
             "true_width": int(sizes[at[case_id]][1]),
+            "fault": None
+            if (sizes[at[case_id]] > 0).all()
+            else "the true size of its thumbnail is not known",
         }
         for case_id in wanted
         if case_id in at and is_safe_id(case_id)
