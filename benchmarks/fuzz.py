@@ -203,9 +203,10 @@ def run_batch(seed: int, number: int, count: int, kind: str, folder: Path) -> Ta
     for name in ("cwd", "tmp"):
         if stray := sorted(snapshot(folder / name)):
             tally.faults.append(f"{kind} {number}: left in {name}: {stray[:3]}")
-    hidden = [
-        name for name in snapshot(folder / "out") if Path(name).name.startswith(".") and name[-5:] != ".lock"
-    ]
+    # A run's folder keeps its lock and its mark, also when the run was refused.
+    kept = (".lock", ".boneage-run")
+    names = [Path(name).name for name in snapshot(folder / "out")]
+    hidden = [name for name in names if name.startswith(".") and not name.endswith(kept)]
     if hidden:
         tally.faults.append(f"{kind} {number}: left in out: {hidden[:3]}")
     tally.seconds = time.monotonic() - started

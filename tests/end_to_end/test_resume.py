@@ -1,5 +1,6 @@
 """Runs that are killed, interrupted and damaged: the same command goes on, to the same results."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -59,7 +60,8 @@ def cut_off(call, folder, name, sign, log, temporary):
     wait_for(is_time, name)
     # A terminal's Ctrl-C reaches all processes of the command.
     send = os.killpg if sign == signal.SIGINT else os.kill
-    send(process.pid, sign)
+    with contextlib.suppress(ProcessLookupError):  # it is over: the exit code tells how
+        send(process.pid, sign)
     code = process.wait(120)
     wait_for(lambda: not left_behind(process.pid), f"processes left in {name}")
     return code
@@ -74,7 +76,7 @@ def test_a_run_cut_off_twice_in_each_stage_goes_on_to_the_same_results(run_folde
         for sign, expected in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 1)):
             code = cut_off(call, folder, name, sign, log, temporary)
             # The last stage may be over before the signal comes.
-            assert code in ({expected, 0} if name == "report" else {expected})
+            assert code in ({expected, 0} if name == "report" else {expected}), log.read_text()
             assert "Traceback" not in log.read_text()
             assert ("boneage: interrupted" in log.read_text()) == (code == 1)
             told |= {path.name: path.read_text() for path in folder.glob("unfinished/*/output/*.jsonl")}

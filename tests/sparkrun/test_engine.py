@@ -185,9 +185,7 @@ def test_a_shard_without_its_failures_is_done_again_and_a_damaged_one_is_told(tm
     whole = LocalEngine(1).map(MEASURE, sources, out)
     (out / "failures" / shard_name(2, 5)).unlink()
     assert LocalEngine(1).map(MEASURE, sources, out) == whole
-    data = bytearray((out / shard_name(4, 5)).read_bytes())
-    data[len(data) // 3] ^= 1
-    (out / shard_name(4, 5)).write_bytes(data)
+    (out / shard_name(4, 5)).write_bytes((out / shard_name(4, 5)).read_bytes()[:-1])
     with pytest.raises(ShardError, match=shard_name(4, 5)):
         LocalEngine(1).map(MEASURE, sources, out)
 

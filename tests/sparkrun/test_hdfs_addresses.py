@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boneage_sparkrun import StorageError, join
-from boneage_sparkrun.hdfs_addresses import find_addresses, split_uri
+from boneage_sparkrun.hdfs_addresses import find_addresses, hdfs_environment, split_uri
 
 CORE = {"fs.defaultFS": "hdfs://cluster"}
 PAIR = {
@@ -65,6 +65,22 @@ def test_one_namenode_is_found_by_its_settings_or_hadoops_own_port(site, setting
     site({"fs.defaultFS": "hdfs://host:8020/"}, settings)
     assert find_addresses("host:8020") == [address]
     assert find_addresses("elsewhere:8020") == ["http://elsewhere:9870"]
+
+
+def test_a_worker_finds_what_its_driver_found_and_has_its_own_files_besides(site, monkeypatch):
+    site(CORE, PAIR)
+    monkeypatch.setenv("WEBHDFS_TOKEN", "a token")
+    monkeypatch.setenv("HADOOP_USER_NAME", "driver")
+    handed_on = hdfs_environment()
+    assert {"HADOOP_USER_NAME": "driver", "WEBHDFS_TOKEN": "a token"}.items() <= handed_on.items()
+    site({"fs.defaultFS": "hdfs://here:8020"}, {"dfs.namenode.http-address": "here:1"})
+    assert find_addresses("") == ["http://here:1"]
+    for name, value in handed_on.items():
+        monkeypatch.setenv(name, value)
+    assert find_addresses("") == find_addresses("cluster") == ["http://one:50070", "http://two:50070"]
+    monkeypatch.delenv("HADOOP_CONF_DIR")
+    assert find_addresses("") == find_addresses("cluster") == ["http://one:50070", "http://two:50070"]
+    assert hdfs_environment() == handed_on
 
 
 def test_without_site_files_it_is_hadoops_own_port_of_the_host(monkeypatch, tmp_path):

@@ -92,16 +92,35 @@ def test_every_truncated_file_is_refused_by_name(tmp_path):
         assert caught.value.uri == str(path)
 
 
-def test_changed_bytes_in_the_data_are_noticed(tmp_path):
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_any_changed_byte_is_noticed(tmp_path, count):
     path = tmp_path / "flipped.parquet"
-    image = np.random.default_rng(0).bytes(5000)
-    write_shard(path, [{"case_id": "a", "image": image}])
+    rows = [
+        {
+            "case_id": f"c{i}",
+            "n": i,
+            "x": i / 3,
+            "last": i > 3,
+            "text": "ab" * i,
+            "none": None,
+            "b": b"\0" * i,
+        }
+        for i in range(count)
+    ]
+    write_shard(path, rows)
     whole = path.read_bytes()
-    start = whole.index(image[:100]) + 50
-    for place in range(start, start + 4000, 500):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+    for place, byte in enumerate(whole):
+        path.write_bytes(whole[:place] + bytes([byte ^ (1 << place % 8)]) + whole[place + 1 :])
         with pytest.raises(ShardError, match=r"flipped\.parquet"):
             read_shard(path)
+
+
+def test_others_read_a_shard_as_parquet(tmp_path):
+    import pyarrow.parquet as pq
+
+    rows = [{"case_id": f"c{i}", "b": b"\0" * i, "x": i / 3} for i in range(5)]
+    write_shard(tmp_path / "s.parquet", rows)
+    assert pq.read_table(tmp_path / "s.parquet", page_checksum_verification=True).to_pylist() == rows
 
 
 def test_a_missing_file_and_a_foreign_one_are_refused(tmp_path):
@@ -110,8 +129,8 @@ def test_a_missing_file_and_a_foreign_one_are_refused(tmp_path):
 
     with pytest.raises(StorageError):
         read_shard(tmp_path / "missing.parquet")
-    pq.write_table(pa.table({"x": [1]}), tmp_path / "foreign.parquet")
-    with pytest.raises(ShardError, match="case_id"):
+    pq.write_table(pa.table({"case_id": ["a"]}), tmp_path / "foreign.parquet")
+    with pytest.raises(ShardError, match="not written as a shard"):
         read_shard(tmp_path / "foreign.parquet")
 
 

@@ -4,7 +4,7 @@ from contextlib import chdir
 
 import pytest
 
-from ..test_readme import programs
+from ..readme import programs
 
 
 @pytest.mark.usefixtures("strategy")

@@ -2,21 +2,26 @@
 
 `WEBHDFS_ADDRESS` (`http://host:9870`, several NameNodes' with commas between) comes first; then core-site.xml and
 hdfs-site.xml in `HADOOP_CONF_DIR`, with nameservices of several NameNodes; then port 9870 of the URI's host.
-`HADOOP_USER_NAME` is who asks, `WEBHDFS_TOKEN` a delegation token that is passed on.
+`HADOOP_USER_NAME` is who asks, `WEBHDFS_TOKEN` a delegation token that is passed on. A Spark driver hands what it knows
+on to its workers: `hdfs_environment`.
 """
 
 from __future__ import annotations
 
+import getpass
+import json
 import os
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from .errors import StorageError
 
-__all__ = ["find_addresses", "split_uri"]
+__all__ = ["HANDED_ON", "find_addresses", "hdfs_environment", "split_uri"]
 
 _PORT = 9870
 _SECURE_PORT = 9871
+HANDED_ON = "SPARKRUN_HDFS_SITE"  # what a driver read in its site files, as JSON
+_KEPT = ("fs.defaultFS", "dfs.http.policy", "dfs.namenode.", "dfs.ha.namenodes.")
 
 
 def split_uri(uri: str) -> tuple[str, str]:
@@ -77,6 +82,14 @@ def find_addresses(authority: str, webhdfs: str | None = None) -> list[str]:
     return found or [f"http://{_host(authority)}:{_PORT}"]
 
 
+def hdfs_environment() -> dict[str, str]:
+    """What another process must have in its environment to reach HDFS as this one does, with the same user."""
+    site = {name: value for name, value in _site_settings().items() if name.startswith(_KEPT)}
+    passed = {name: os.environ[name] for name in ("WEBHDFS_ADDRESS", "WEBHDFS_TOKEN") if name in os.environ}
+    user = os.environ.get("HADOOP_USER_NAME") or getpass.getuser()
+    return {HANDED_ON: json.dumps(site, sort_keys=True), "HADOOP_USER_NAME": user, **passed}
+
+
 def _configured(authority: str, default: str, settings: dict[str, str]) -> list[str]:
     secure = settings.get("dfs.http.policy") == "HTTPS_ONLY"
     key = f"dfs.namenode.{'https' if secure else 'http'}-address"
@@ -99,9 +112,10 @@ def _host(authority: str) -> str:
 
 
 def _site_settings() -> dict[str, str]:
+    handed_on: dict[str, str] = json.loads(os.environ.get(HANDED_ON, "{}"))
     folder = os.environ.get("HADOOP_CONF_DIR")
     if not folder:
-        return {}
+        return handed_on
     settings: dict[str, str] = {}
     for name in ("core-site.xml", "hdfs-site.xml"):
         path = Path(folder) / name
@@ -115,4 +129,4 @@ def _site_settings() -> dict[str, str]:
             ) from error
         for entry in root.iter("property"):
             settings[(entry.findtext("name") or "").strip()] = (entry.findtext("value") or "").strip()
-    return settings
+    return settings | handed_on

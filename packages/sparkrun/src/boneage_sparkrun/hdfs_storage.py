@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from .errors import StorageError
-from .hdfs_addresses import find_addresses, split_uri
+from .hdfs_addresses import HANDED_ON, find_addresses, split_uri
 from .hdfs_errors import ShortFileError, understand
 from .storage import PART, FileStatus, Uri, is_part
 
@@ -41,7 +41,7 @@ def open_hdfs(uri: str, webhdfs: str | None = None) -> HdfsStorage:
         StorageError: It is no such URI, or nothing tells where to ask.
     """
     authority, _ = split_uri(uri)
-    settings = ("WEBHDFS_ADDRESS", "HADOOP_CONF_DIR", "HADOOP_USER_NAME", "WEBHDFS_TOKEN")
+    settings = (HANDED_ON, "WEBHDFS_ADDRESS", "HADOOP_CONF_DIR", "HADOOP_USER_NAME", "WEBHDFS_TOKEN")
     return _open(authority, webhdfs, os.getpid(), *(os.environ.get(name) for name in settings))
 
 

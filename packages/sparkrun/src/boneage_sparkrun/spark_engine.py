@@ -11,6 +11,7 @@ from typing import Any
 
 from .errors import EngineError
 from .functions import find_function
+from .hdfs_addresses import hdfs_environment
 from .mapping import MAP_SHARD, MapResult, MapTask, add_counts, plan_map
 from .pool import TaskProgress
 from .spark_session import SparkSettings, spark_context, told
@@ -76,7 +77,7 @@ class SparkEngine:
             return []
         with spark_context(name, self.settings) as context:
             tasks = context.parallelize(list(enumerate(arguments)), len(arguments))
-            job = tasks.mapPartitions(_Tasks(function))
+            job = tasks.mapPartitions(_Tasks(function, hdfs_environment()))
             with _counting(context, lambda done: report(done_before + done, total)):
                 try:
                     answers = dict(job.collect())
@@ -96,12 +97,14 @@ class SparkEngine:
 class _Tasks:
     """What a task does: calls a function by name. A failure is an answer, as doing it again would not help."""
 
-    def __init__(self, function: str) -> None:
+    def __init__(self, function: str, environment: dict[str, str]) -> None:
         self.function = function
+        self.environment = environment
 
     def __call__(
         self, arguments: Iterable[tuple[int, dict[str, Any]]]
     ) -> Iterator[tuple[int, dict[str, Any]]]:
+        os.environ.update(self.environment)
         for index, argument in arguments:
             try:
                 answer = {"result": find_function(self.function)(argument), "reason": None, "details": ""}
