@@ -1,4 +1,4 @@
-"""One small run, made once, by the command itself."""
+"""One small run, made once, by the command itself; and the real servers."""
 
 import subprocess
 import sys
@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from ..servers.fixtures import hdfs, processes, spark, whole_hdfs
+
+__all__ = ["SMALL", "Done", "boneage", "hdfs", "processes", "spark", "whole_hdfs"]
 
 SMALL = """
 shard_size = 8

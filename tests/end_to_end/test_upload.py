@@ -3,17 +3,8 @@
 import pytest
 
 from boneage_sparkrun import join, open_storage, read_shard, shard_uris
-from boneage_sparkrun.java import find_java_home
 
-from ..servers.hdfs import Hdfs
-from ..servers.processes import Processes
 from .conftest import boneage
-
-
-@pytest.fixture(scope="module")
-def hdfs(tmp_path_factory):
-    with Processes(tmp_path_factory.mktemp("servers"), find_java_home()) as processes:
-        yield Hdfs(processes)
 
 
 def test_radiographs_are_packed_into_hdfs(hdfs, phantoms, monkeypatch):

@@ -19,16 +19,6 @@ from .relay import Relay
 
 
 @pytest.fixture
-def whole_hdfs(hdfs):
-    """Both DataNodes up, before and after."""
-    yield hdfs
-    for index in range(2):
-        if f"datanode{index}" not in hdfs.running():
-            hdfs.start_datanode(index)
-    hdfs.wait_for(2)
-
-
-@pytest.fixture
 def folder(hdfs):
     return f"{hdfs.uri}/faults/{uuid.uuid4().hex}"
 
