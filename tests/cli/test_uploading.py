@@ -32,7 +32,8 @@ def phantoms(tmp_path_factory):
 
 @given(ROWS)
 def test_rows_come_back_whole(rows):
-    read = read_rows(write_rows(rows))
+    read, faults = read_rows(write_rows(rows))
+    assert not faults
     assert [(row.case_id, row.male, row.age_months) for row in read] == [
         (row.case_id, row.male, row.age_months) for row in rows
     ]
@@ -42,12 +43,32 @@ def test_rows_come_back_whole(rows):
 
 
 @pytest.mark.parametrize(
-    "line", ["", "a,True,1,2,2,1,2,3", "a,True,1,1,1,256", "a,x,1,1,1,1", "a,True,?,1,1,1", "a"]
+    "line",
+    [
+        "",
+        "a,True,1,2,2,1,2,3",
+        "a,True,1,1,1,256",
+        "a,True,1,1,1,99999999999999999999",
+        "a,True,1,0,0",
+        "a,x,1,1,1,1",
+        "a,True,?,1,1,1",
+        "a,True,-1,1,1,1",
+        "a,True,1,1,1,x",
+        "a",
+    ],
 )
-def test_what_is_no_row_is_refused_with_its_line(line):
-    good = write_rows([Row("good", None, None, np.zeros((1, 1), np.uint8))])
-    with pytest.raises(DataError, match="line 2"):
-        read_rows(good + line.encode() + b"\n")
+def test_what_is_no_row_is_told_with_its_line_and_the_others_are_read(line):
+    good = [Row(name, None, None, np.zeros((1, 1), np.uint8)) for name in ("one", "two")]
+    first, second = (write_rows([row]) for row in good)
+    rows, ((number, fault),) = read_rows(first + line.encode() + b"\n" + second)
+    assert [row.case_id for row in rows] == ["one", "two"]
+    assert number == 2
+    assert fault.startswith("line 2 is no radiograph: ")
+
+
+def test_what_is_no_text_is_refused():
+    with pytest.raises(DataError, match="no CSV file of radiographs"):
+        read_rows(b"\xff\xfe\x00")
 
 
 def test_images_of_another_kind_are_refused():
@@ -93,7 +114,7 @@ def test_radiographs_become_rows_of_pixels_and_bad_ones_are_told(phantoms, tmp_p
     assert [name for name, _ in result.failed] == ["bad"]
     files = sorted((tmp_path / "rows").glob("rows-*.csv"))
     assert [file.name for file in files] == ["rows-00000-of-00002.csv", "rows-00001-of-00002.csv"]
-    rows = [row for file in files for row in read_rows(file.read_bytes())]
+    rows = [row for file in files for row in read_rows(file.read_bytes())[0]]
     assert len(rows) == 5
     for row in rows:
         image = decode((phantoms / "images" / f"{row.case_id}.png").read_bytes())

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from boneage_cli import mapping
+from boneage_cli.cases import ListedCases
 from boneage_cli.config import Phantoms, Prepare, RunConfig, Split
 from boneage_cli.markers import mark_done
 from boneage_cli.models import find_shipped_segmentation
@@ -121,7 +122,7 @@ def prepared_run(tmp_path_factory) -> Run:
             prepare=Prepare(height=INPUT[0], width=INPUT[1]),
         ),
         LocalEngine(workers=1),
-        lambda: listed,
+        ListedCases(listed, 16),
         {"data": f"{data.images} <script>"},
         Progress(quiet=True),
         masks_given=True,

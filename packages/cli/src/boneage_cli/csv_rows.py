@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from boneage_cli.errors import DataError
+from boneage_cli.labels import parse_age, parse_sex
 
 __all__ = ["Row", "read_rows", "write_rows"]
 
 _FIXED = 5
-_SEXES = {"True": True, "False": False, "": None}
 
 
 @dataclass(frozen=True)
@@ -56,27 +56,44 @@ def write_rows(rows: list[Row]) -> bytes:
     return file.getvalue().encode()
 
 
-def read_rows(data: bytes) -> list[Row]:
-    """Reads the lines of a CSV file, whole.
+def read_rows(data: bytes) -> tuple[list[Row], list[tuple[int, str]]]:
+    """Reads the lines of a CSV file.
+
+    Returns:
+        The rows, and what is wrong with each other line, by its number.
 
     Raises:
-        DataError: If a line is no such row; says which.
+        DataError: If it is no CSV file at all.
     """
+    rows, faults = [], []
     try:
         lines = csv.reader(io.StringIO(data.decode(), newline=""))
-        return [_row(line, number) for number, line in enumerate(lines, 1)]
+        for number, line in enumerate(lines, 1):
+            try:
+                rows.append(_row(line))
+            except ValueError as error:
+                faults.append((number, f"line {number} is no radiograph: {error}"))
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"it is no CSV file of radiographs: {error}") from error
+    return rows, faults
 
 
-def _row(line: list[str], number: int) -> Row:
+def _row(line: list[str]) -> Row:
+    if len(line) < _FIXED:
+        raise DataError(
+            f"received {len(line)} values; case_id,male,boneage,height,width and the pixels would do"
+        )
+    case_id, sex, age = line[:3]
+    height, width = (int(text) for text in line[3:_FIXED])
     try:
-        case_id, sex, age = line[:3]
-        height, width = (int(text) for text in line[3:_FIXED])
         values = np.array(line[_FIXED:], dtype=np.int64)
-        if values.size != height * width or not ((values >= 0) & (values <= 255)).all():
-            raise ValueError(f"{values.size} values for {height} x {width} pixels of 0 to 255")
-        image = values.astype(np.uint8).reshape(height, width)
-        return Row(case_id, _SEXES[sex], float(age) if age else None, image)
-    except (ValueError, KeyError, OverflowError) as error:
-        raise DataError(f"line {number} is no radiograph: {error}") from error
+    except OverflowError as error:
+        raise DataError(str(error)) from error
+    if (
+        height < 1
+        or width < 1
+        or values.size != height * width
+        or not ((values >= 0) & (values <= 255)).all()
+    ):
+        raise DataError(f"received {values.size} values for {height} x {width} pixels of 0 to 255")
+    return Row(case_id, parse_sex(sex), parse_age(age), values.astype(np.uint8).reshape(height, width))

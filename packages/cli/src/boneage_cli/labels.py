@@ -13,7 +13,16 @@ from boneage_cli.files import plain, read_bounded
 from boneage_sparkrun.place import Place
 from boneage_sparkrun.storage import Uri
 
-__all__ = ["Label", "parse_sex", "read_labels", "read_rows", "read_sexes", "scan_labels", "write_table"]
+__all__ = [
+    "Label",
+    "parse_age",
+    "parse_sex",
+    "read_labels",
+    "read_rows",
+    "read_sexes",
+    "scan_labels",
+    "write_table",
+]
 
 _ID = ("id", "case_id", "image id", "case id", "imageid")
 _AGE = ("boneage", "bone age (months)", "ground truth bone age (months)", "age_months", "bone age")
@@ -155,7 +164,7 @@ class _Columns:
         case_id = row[self.id_at].strip()
         if not case_id:
             raise DataError("the id is missing")
-        age = None if self.age_at is None else _age(row[self.age_at])
+        age = None if self.age_at is None else parse_age(row[self.age_at])
         try:
             male = (
                 None if self.sex_at is None else parse_sex(row[self.sex_at], column=self.names[self.sex_at])
@@ -232,7 +241,15 @@ def _text(path: Path) -> str:
     return text
 
 
-def _age(text: str) -> float | None:
+def parse_age(text: str) -> float | None:
+    """Reads one age in months; None where nothing is said.
+
+    Raises:
+        DataError: If it is no plain number, or beyond any child's age.
+
+    >>> parse_age("94.5"), parse_age("n/a")
+    (94.5, None)
+    """
     text = text.strip()
     if text.lower() in _NOTHING:
         return None

@@ -50,7 +50,10 @@ SparkLog = Annotated[Path | None, typer.Option(help="File for what Spark tells."
 def run(
     what: Annotated[str, typer.Argument(help="'all': every stage.")] = "all",
     data: Annotated[
-        Path | None, typer.Option(help="Folder of radiographs; without it phantoms are drawn.")
+        str | None,
+        typer.Option(
+            help="Folder of radiographs, or what 'upload' has packed, hdfs://... too; without it phantoms are drawn."
+        ),
     ] = None,
     labels: Annotated[
         Path | None, typer.Option(help="Table id,boneage,male; DATA/labels.csv by default.")

@@ -11,32 +11,21 @@ from boneage_cli.errors import RunError
 from boneage_cli.files import shown
 from boneage_cli.workspace import merged
 from boneage_sparkrun.engine import MapResult, MapTask
-from boneage_sparkrun.place import Place
-from boneage_sparkrun.shards import read_shard, shard_name, shard_uris, write_shard
+from boneage_sparkrun.shards import read_shard, shard_uris, write_shard
 
 if TYPE_CHECKING:
     from boneage_cli.pipeline import Run
 
-__all__ = ["ingest", "map_cases", "prepare", "segment", "split", "write_sources"]
+__all__ = ["ingest", "map_cases", "prepare", "segment", "split"]
 
 _TOLD = 20
 
 
 def ingest(run: Run) -> dict[str, Any]:
     """Takes the radiographs in, at the size of the run; sets aside what cannot be read."""
-    sources = write_sources(run, run.scratch / "sources")
+    sources = run.cases.sources(run.scratch / "sources", run.engine)
     result = map_cases(run, "ingest", sources, to_dict(run.config.ingest))
     return {"cases": result.done, "set_aside": result.failed}
-
-
-def write_sources(run: Run, folder: Place) -> list[list[str]]:
-    """Writes the list of cases as shards, for `ingest` to read."""
-    cases, size = run.cases(), run.config.shard_size
-    count = max(1, -(-len(cases) // size))
-    uris = [str(folder / shard_name(index, count)) for index in range(count)]
-    for index, uri in enumerate(uris):
-        write_shard(uri, cases[index * size : (index + 1) * size])
-    return [[uri] for uri in uris]
 
 
 def split(run: Run) -> dict[str, Any]:

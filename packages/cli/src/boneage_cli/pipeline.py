@@ -6,10 +6,10 @@ import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from boneage_cli import evaluation, fitting, mapping, report
+from boneage_cli.cases import Cases
 from boneage_cli.config import RunConfig, to_dict, to_toml
 from boneage_cli.errors import CallError, RunError
 from boneage_cli.markers import code_version, digest, is_done, mark_done, outputs, read_marker
@@ -49,7 +49,7 @@ class Run:
         workspace: The run's folder.
         config: The resolved settings.
         engine: Where map stages and folds run.
-        cases: Lists the cases that `ingest` reads.
+        cases: What `ingest` reads.
         origin: What the cases are, for the reader: the data's paths, or phantoms.
         phantoms: Whether the cases are phantoms, drawn because no data were given.
         init: Weights that training starts from, by stage name.
@@ -64,7 +64,7 @@ class Run:
     workspace: Workspace
     config: RunConfig
     engine: Engine
-    cases: Callable[[], list[dict[str, Any]]]
+    cases: Cases
     origin: dict[str, str]
     progress: Progress
     phantoms: bool = False
@@ -190,7 +190,7 @@ def _key(run: Run, stage: Stage) -> str:
 
 def _origin(run: Run, stage: Stage) -> Any:
     if stage.name == "ingest":
-        return [_stamped(case) for case in run.cases()]
+        return run.cases.stamp()
     given = [_model_digest(run.segmentation_model), run.masks_given]
     init = (run.init or {}).get(stage.name)
     return [given, _model_digest(init)] if stage.name.startswith("train") else given
@@ -199,13 +199,3 @@ def _origin(run: Run, stage: Stage) -> Any:
 def _model_digest(folder: str | None) -> Any:
     """What a model folder holds, by the digest that it brings; None where none is given."""
     return None if folder is None else digest((Place(folder) / "model.json").read_text())
-
-
-def _stamped(case: dict[str, Any]) -> dict[str, Any]:
-    """A case with the size and time of its files, and without their bytes."""
-    plain: dict[str, Any] = {k: digest(v.hex()) if isinstance(v, bytes) else v for k, v in case.items()}
-    for name in ("uri", "outline_uri", "mask_uri"):
-        if plain.get(name):
-            stat = Path(plain[name]).stat()
-            plain[f"{name}_stamp"] = [stat.st_size, stat.st_mtime_ns]
-    return plain

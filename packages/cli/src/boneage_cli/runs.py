@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from boneage_cli.cases import Cases, ListedCases, find_packed
 from boneage_cli.config import RunConfig, load_config
 from boneage_cli.errors import CallError
 from boneage_cli.models import find_segmentation, is_model_folder, replace_folder
@@ -17,6 +17,7 @@ from boneage_cli.sources import Data, list_cases, list_phantoms, locate
 from boneage_cli.workspace import Workspace
 from boneage_sparkrun.engine import Engine, LocalEngine
 from boneage_sparkrun.place import Place
+from boneage_sparkrun.storage import absolute
 
 __all__ = ["RunResult", "run_pipeline", "train_regression_model", "train_segmentation_model"]
 
@@ -38,7 +39,7 @@ class RunResult:
 
 def run_pipeline(
     *,
-    data: Path | None,
+    data: str | None,
     labels: Path | None,
     outlines: Path | None,
     out: str,
@@ -62,6 +63,9 @@ def run_pipeline(
     changes = {} if seed is None else {"seed": seed, "phantoms": {"seed": seed}}
     config = load_config(config_path, preset=preset, changes=changes)
     progress = Progress(quiet=quiet)
+    if not isinstance(engine, LocalEngine):  # workers are in other folders than we are
+        out, data = absolute(out), data and absolute(data)
+        labels, outlines = (path and path.absolute() for path in (labels, outlines))
     run = Run(
         Workspace(Place(out)),
         config,
@@ -77,15 +81,23 @@ def run_pipeline(
 
 
 def _cases(
-    config: RunConfig, data: Path | None, labels: Path | None, outlines: Path | None
-) -> tuple[Callable[[], list[dict[str, Any]]], dict[str, str]]:
+    config: RunConfig, data: str | None, labels: Path | None, outlines: Path | None
+) -> tuple[Cases, dict[str, str]]:
     if data is None:
         drawn = list_phantoms(config.phantoms)
-        return lambda: drawn, {"data": f"{len(drawn)} drawn phantoms"}
-    found = locate(data, labels, outlines)
-    listed = list_cases(found)
+        return ListedCases(drawn, config.shard_size), {"data": f"{len(drawn)} drawn phantoms"}
+    packed = find_packed(data)
+    if packed:
+        if labels or outlines:
+            raise CallError(
+                f"received --labels or --outlines with the packed data in {data}, which bring theirs; "
+                "'boneage upload' with them would do"
+            )
+        return packed, {"data": data}
+    found = locate(Path(data), labels, outlines)
     names = ("images", "labels", "outlines", "thumbnails")
-    return lambda: listed, {name: str(getattr(found, name)) for name in names if getattr(found, name)}
+    origin = {name: str(getattr(found, name)) for name in names if getattr(found, name)}
+    return ListedCases(list_cases(found), config.shard_size), origin
 
 
 def _lines(out: Place, summaries: dict[str, Any], shortfalls: list[str]) -> list[str]:
@@ -188,7 +200,7 @@ def _train(
         Workspace(Place(work)),
         config,
         engine,
-        lambda: cases,
+        ListedCases(cases, config.shard_size),
         {},
         Progress(quiet=quiet),
         init={stage: str(init)} if init else None,

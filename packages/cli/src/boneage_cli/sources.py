@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "IMAGE_SUFFIXES",
     "Data",
+    "case_record",
     "find_masks",
     "image_files",
     "is_safe_id",
@@ -161,7 +162,7 @@ def list_cases(data: Data) -> list[dict[str, Any]]:
     records: dict[str, dict[str, Any]] = {}
     for path in (path for path in files if path not in faults):
         case_id = path.stem
-        record = _record(case_id, "radiograph", labels.get(case_id), path, outlines.get(case_id))
+        record = case_record(case_id, "radiograph", labels.get(case_id), path, outlines.get(case_id))
         records[case_id] = record | {"mask_uri": masks.get(case_id), "fault": bad_masks.get(case_id)}
     for record in _thumbnail_records(data, outlines, labels, set(records)):
         records[record["case_id"]] = record
@@ -169,7 +170,7 @@ def list_cases(data: Data) -> list[dict[str, Any]]:
         name = shown(path.name)
         while name in records:
             name += " (file)"
-        records[name] = _record(name, "radiograph", None, None, None) | {"fault": fault}
+        records[name] = case_record(name, "radiograph") | {"fault": fault}
     return list(records.values())
 
 
@@ -198,7 +199,7 @@ def phantom_id(index: int) -> str:
 def list_phantoms(phantoms: Phantoms) -> list[dict[str, Any]]:
     """Lists phantoms as the records that `ingest` reads; ingest draws them."""
     return [
-        _record(phantom_id(index), "phantom", None, None, None)
+        case_record(phantom_id(index), "phantom")
         | {
             "phantom_seed": phantoms.seed,
             "phantom_index": index,
@@ -209,9 +210,18 @@ def list_phantoms(phantoms: Phantoms) -> list[dict[str, Any]]:
     ]
 
 
-def _record(
-    case_id: str, kind: str, label: Label | None, path: Path | None, outline: Path | None
+def case_record(
+    case_id: str, kind: str, label: Label | None = None, path: Path | None = None, outline: Path | None = None
 ) -> dict[str, Any]:
+    """A case as `ingest` reads it.
+
+    Args:
+        case_id: Its name.
+        kind: radiograph, thumbnail or phantom.
+        label: What is known of it.
+        path: Where its radiograph is.
+        outline: Where its outline is.
+    """
     return {
         "case_id": case_id,
         "kind": kind,
@@ -256,7 +266,7 @@ def _thumbnail_records(
         )
     at = {str(case_id): index for index, case_id in enumerate(ids)}
     return [
-        _record(case_id, "thumbnail", labels.get(case_id), None, outlines[case_id])
+        case_record(case_id, "thumbnail", labels.get(case_id), None, outlines[case_id])
         | {
             "thumbnail": encode_png(images[at[case_id]]),
             "true_height": int(sizes[at[case_id]][0]),

@@ -12,9 +12,9 @@ from typing import Any
 
 from .errors import StorageError
 from .place import Place
-from .spark_engine import SparkEngine, absolute
+from .spark_engine import SparkEngine
 from .spark_session import Slots, slots_of, spark_context
-from .storage import Uri
+from .storage import Uri, absolute
 
 __all__ = ["check_cluster", "examine"]
 

@@ -15,7 +15,7 @@ from .hdfs_addresses import hdfs_environment
 from .mapping import MAP_SHARD, MapResult, MapTask, add_counts, plan_map
 from .pool import TaskProgress
 from .spark_session import SparkSettings, spark_context, told
-from .storage import Uri
+from .storage import Uri, absolute
 
 __all__ = ["SparkEngine"]
 
@@ -136,12 +136,6 @@ def _counting(context: Any, report: Any) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
-
-
-def absolute(uri: Uri) -> str:
-    """A URI that means the same in every process of the machine."""
-    text = os.fspath(uri)
-    return text if "://" in text else os.path.abspath(text)  # noqa: PTH100 - of text, and following no link
 
 
 def _ignore(_done: int, _total: int) -> None:

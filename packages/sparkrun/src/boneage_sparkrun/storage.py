@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from .errors import StorageError
 
-__all__ = ["PART", "FileStatus", "Storage", "Uri", "is_part", "join", "open_storage"]
+__all__ = ["PART", "FileStatus", "Storage", "Uri", "absolute", "is_part", "join", "open_storage"]
 
 Uri = str | os.PathLike[str]
 PART = ".part"
@@ -140,6 +140,12 @@ def join(uri: Uri, *parts: str) -> str:
     names = [quote(part) for part in parts] if folder.startswith("file:") else list(parts)
     head = folder if folder.endswith("/") or not names else f"{folder}/"
     return head + "/".join(names)
+
+
+def absolute(uri: Uri) -> str:
+    """A URI that means the same in every process of the machine, whatever folder that is in."""
+    text = os.fspath(uri)
+    return text if "://" in text else os.path.abspath(text)  # noqa: PTH100 - of text, and following no link
 
 
 def is_part(name: str) -> bool:
