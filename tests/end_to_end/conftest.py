@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ..servers.fixtures import hdfs, processes, spark, whole_hdfs
+from ..servers.fixtures import hdfs, processes, spark, whole_hdfs, yarn
 
-__all__ = ["SMALL", "Done", "boneage", "hdfs", "processes", "spark", "whole_hdfs"]
+__all__ = ["SMALL", "Done", "boneage", "hdfs", "processes", "spark", "whole_hdfs", "yarn"]
 
 SMALL = """
 shard_size = 8

@@ -11,6 +11,7 @@ from boneage_cli.pipeline import stage_names
 
 from .conftest import boneage
 from .processes import left_behind, start, wait_for
+from .run_files import files, stages_done
 
 # What shows that a stage is in the middle of its work: a file that it has written by then.
 MOMENTS = {
@@ -23,22 +24,6 @@ MOMENTS = {
     "evaluate": "unfinished/evaluate-*/output",
     "report": "unfinished/report-*/output",
 }
-# These tell of times, or (ONNX graphs, and what holds their digest) name their nodes anew in each export;
-# what the graphs answer stands in predictions.csv and masks.csv.
-NEVER_TWICE_THE_SAME = (".log", ".jsonl", "done.json", "report.html", "manifest.json", ".onnx", "model.json")
-
-
-def files(folder):
-    """Every file of a run by name, with its bytes, where those are the same each time."""
-    return {
-        str(path.relative_to(folder)): b"" if path.name.endswith(NEVER_TWICE_THE_SAME) else path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and path.name not in (".lock", ".boneage-run")
-    }
-
-
-def stages_done(text):
-    return [name for name in stage_names() if f"{name}: done in" in text]
 
 
 def test_every_stage_has_its_moment():
