@@ -151,7 +151,7 @@ def gateway_of(pid):
 
 def test_too_few_slots_are_told_with_what_was_found(spark):
     settings = SparkSettings(master=spark.uri, conf=CONF, total_cores=9, start_seconds=8)
-    with pytest.raises(EngineError, match=r"9 slots are needed and [012] were found"):
+    with pytest.raises(EngineError, match=r"9 slots are needed and [012] found"):
         SparkEngine(settings).run("sparkrun_work:square", [{"x": 1}])
 
 

@@ -11,10 +11,9 @@ from __future__ import annotations
 import getpass
 import json
 import os
-import xml.etree.ElementTree as ET
-from pathlib import Path
 
 from .errors import StorageError
+from .site_files import read_site_files
 
 __all__ = ["HANDED_ON", "find_addresses", "hdfs_environment", "split_uri"]
 
@@ -113,20 +112,4 @@ def _host(authority: str) -> str:
 
 def _site_settings() -> dict[str, str]:
     handed_on: dict[str, str] = json.loads(os.environ.get(HANDED_ON, "{}"))
-    folder = os.environ.get("HADOOP_CONF_DIR")
-    if not folder:
-        return handed_on
-    settings: dict[str, str] = {}
-    for name in ("core-site.xml", "hdfs-site.xml"):
-        path = Path(folder) / name
-        try:
-            root = ET.parse(path).getroot()  # noqa: S314
-        except FileNotFoundError:
-            continue
-        except (OSError, ET.ParseError) as error:
-            raise StorageError(
-                f"cannot read {path}, which HADOOP_CONF_DIR names: {error}", str(path)
-            ) from error
-        for entry in root.iter("property"):
-            settings[(entry.findtext("name") or "").strip()] = (entry.findtext("value") or "").strip()
-    return settings | handed_on
+    return read_site_files("HADOOP_CONF_DIR", "core-site.xml", "hdfs-site.xml") | handed_on

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -13,8 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .driver import ended_after, start_driver
 from .errors import EngineError
 from .java import find_java_home
+from .masters import dial_master
 from .storage import Uri
 from .threads import ONE_THREAD
 
@@ -22,7 +23,8 @@ __all__ = ["Slots", "SparkSettings", "spark_context", "told"]
 
 ENVIRONMENT = "environment"
 _SUBMITTED = "PYSPARK_GATEWAY_PORT"  # spark-submit sets it, and knows the master
-_CONNECT_SECONDS = 5.0
+_JAVA_OPTIONS = "spark.driver.extraJavaOptions"
+_NO_ANSWER = "what answers there took no application within {:.0f} s; is it the master of a Spark {}?"
 _POLL_SECONDS = 0.1
 
 
@@ -48,6 +50,20 @@ class SparkSettings:
     conf: Mapping[str, str] = field(default_factory=dict)
     log: Path | None = None
     start_seconds: float = 25.0
+
+    @property
+    def threads(self) -> int:
+        """Of one task: the cores of a slot, 1 but for Spark's own setting."""
+        given = self.conf.get("spark.task.cpus", "1")
+        if not (given.isdecimal() and int(given) > 0):
+            raise EngineError(f"received spark.task.cpus={given}; a whole number from 1 on would do")
+        return int(given)
+
+    @property
+    def needed_slots(self) -> int:
+        """Without which nothing is begun."""
+        worker = self.cores_per_worker or self.threads
+        return max(1, (self.total_cores or 0) // worker * (worker // self.threads))
 
 
 @dataclass(frozen=True)
@@ -86,14 +102,12 @@ def was_submitted() -> bool:
 
 
 def slots_of(context: Any) -> Slots:
-    """Counts the executors that are up now, and their slots."""
+    """Counts the executors that are up now, and the tasks that they can do at once."""
+    spark = context._jsc.sc()
     # The driver is listed among them where it is no executor; local masters have only the driver.
-    status = context._jsc.sc().statusTracker().getExecutorInfos()
-    count = len(status) - (0 if context.master.startswith("local[") else 1)
-    if context.master.startswith("local"):
-        return Slots(max(count, 1), int(context.defaultParallelism))
-    cores = int(context._jsc.sc().defaultParallelism())
-    return Slots(count, cores if count else 0)
+    listed = len(spark.statusTracker().getExecutorInfos())
+    tasks = spark.maxNumConcurrentTasks(spark.resourceProfileManager().defaultResourceProfile())
+    return Slots(listed if spark.isLocal() else listed - 1, int(tasks))
 
 
 def told(error: Exception) -> str:
@@ -120,10 +134,20 @@ def _start(name: str, settings: SparkSettings) -> Any:
     conf = pyspark.SparkConf()
     for key, value in _conf(name, settings).items():
         conf.set(key, value)
-    try:
-        return pyspark.SparkContext(conf=conf)
-    except Exception as error:
-        raise EngineError(f"Spark did not start on {conf.get('spark.master')}: {told(error)}") from error
+    master = str(conf.get("spark.master", "the master that spark-submit knows"))
+    start_driver(conf, settings.log)
+    # A standalone master takes an application at once, or never; YARN first takes its files.
+    standalone = master.startswith("spark:")
+    with ended_after(settings.start_seconds if standalone else None) as ended:
+        try:
+            return pyspark.SparkContext(conf=conf)
+        except Exception as error:
+            reason = (
+                _NO_ANSWER.format(settings.start_seconds, pyspark.__version__)
+                if ended.is_set()
+                else told(error)
+            )
+            raise EngineError(f"Spark did not start on {master}: {reason}") from error
 
 
 def _stop(context: Any) -> None:
@@ -134,14 +158,15 @@ def _stop(context: Any) -> None:
 
 def _conf(name: str, settings: SparkSettings) -> dict[str, str]:
     log = settings.log or Path(os.devnull)
-    options = (
-        f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties')} -Dsparkrun.log={log}"
-    )
+    options = {
+        "log4j2.configurationFile": Path(__file__).with_name("log4j2.properties"),
+        "sparkrun.log": log.absolute(),
+    }
     conf = {
         "spark.app.name": name,
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        "spark.driver.extraJavaOptions": options,
+        _JAVA_OPTIONS: " ".join(f"-D{key}={_quoted(value)}" for key, value in options.items()),
         "spark.speculation": "false",
         "spark.dynamicAllocation.enabled": "false",
         "spark.python.worker.reuse": "true",
@@ -149,13 +174,25 @@ def _conf(name: str, settings: SparkSettings) -> dict[str, str]:
         "spark.scheduler.minRegisteredResourcesRatio": "0",
         **{f"spark.executorEnv.{key}": value for key, value in ONE_THREAD.items()},
     }
-    if settings.master is not None:
-        conf["spark.master"] = settings.master
-        conf |= _address(settings.master)
+    master = settings.conf.get("spark.master", settings.master)
+    if master is not None:
+        conf["spark.master"] = master
+        address = dial_master(master)
+        if address is not None and master != "yarn":
+            conf["spark.driver.host"] = address
     if settings.archive is not None:
         conf["spark.archives"] = f"{os.fspath(settings.archive)}#{ENVIRONMENT}"
     conf |= _size(settings)
-    return conf | dict(settings.conf)
+    given = dict(settings.conf)
+    if _JAVA_OPTIONS in given:
+        given[_JAVA_OPTIONS] = f"{conf[_JAVA_OPTIONS]} {given[_JAVA_OPTIONS]}"
+    return conf | given
+
+
+def _quoted(path: Path) -> str:
+    """A path as Spark takes it among options, where a space would end it."""
+    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _size(settings: SparkSettings) -> dict[str, str]:
@@ -169,28 +206,18 @@ def _size(settings: SparkSettings) -> dict[str, str]:
     return conf
 
 
-def _address(master: str) -> dict[str, str]:
-    """Reaches a standalone master, and tells the address of ours that its workers can reach."""
-    found = re.fullmatch(r"spark://(?:.*,)?(.+):(\d+)", master)
-    if not found:
-        return {}
-    host, port = found[1], int(found[2])
-    try:
-        with socket.create_connection((host.strip("[]"), port), timeout=_CONNECT_SECONDS) as connection:
-            return {"spark.driver.host": connection.getsockname()[0]}
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise EngineError(f"no Spark master answers at {master}: {reason}") from error
-
-
 def _wait_for_slots(context: Any, settings: SparkSettings) -> None:
-    needed = settings.total_cores or 1
+    needed = settings.needed_slots
     deadline = time.monotonic() + settings.start_seconds
     while (found := slots_of(context)).slots < needed:
         if time.monotonic() > deadline:
             raise EngineError(
-                f"{needed} slots are needed and {found.slots} were found on {context.master} within "
+                f"{_counted(needed)} needed and {found.slots} found on {context.master} within "
                 f"{settings.start_seconds:.0f} s; a free or larger cluster, fewer cores or less memory an "
                 "executor would do"
             )
         time.sleep(_POLL_SECONDS)
+
+
+def _counted(slots: int) -> str:
+    return "1 slot is" if slots == 1 else f"{slots} slots are"

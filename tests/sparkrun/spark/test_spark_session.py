@@ -1,0 +1,87 @@
+"""An application of Spark: its master found, its slots counted, its log where it was asked for."""
+
+import subprocess
+import sys
+
+import pytest
+
+from boneage_sparkrun import EngineError
+from boneage_sparkrun.spark_session import Slots, SparkSettings, slots_of, spark_context
+
+from .test_spark_engine import CONF
+
+SESSION = """
+import sys
+from pathlib import Path
+from boneage_sparkrun.spark_session import SparkSettings, slots_of, spark_context
+
+master, log = sys.argv[1:]
+conf = {"spark.executor.memory": "512m", "spark.driver.memory": "512m", "spark.driver.extraJavaOptions": "-Dours=1"}
+settings = SparkSettings(master=master, conf=conf, log=Path(log), total_cores=1, start_seconds=120)
+with spark_context("session", settings) as context:
+    print(slots_of(context), context._jvm.java.lang.System.getProperty("ours"))
+"""
+
+
+def test_a_driver_of_its_own(spark, tmp_path):
+    """One of two masters answers, one slot of two is taken, and the log's name has blanks and quotes."""
+    log = tmp_path / 'a "log" of mine' / "spark log.txt"
+    master = spark.uri.replace("spark://", "spark://127.0.0.1:1,")
+    done = subprocess.run(
+        [sys.executable, "-c", SESSION, master, log], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["Slots(executors=1, slots=1) 1"]
+    assert done.stderr == ""
+    assert " WARN " in log.read_text()
+
+
+@pytest.mark.parametrize(("master", "slots"), [("local[1]", 1), ("local[3,2]", 3)])
+def test_slots_of_this_machine(master, slots):
+    with spark_context("slots", SparkSettings(master=master, conf=CONF)) as context:
+        assert slots_of(context) == Slots(1, slots)
+
+
+def test_tasks_of_two_cores_have_half_the_slots():
+    conf = CONF | {"spark.task.cpus": "2"}
+    with spark_context("slots", SparkSettings(master="local[5]", conf=conf, total_cores=4)) as context:
+        assert slots_of(context) == Slots(1, 2)
+    with pytest.raises(EngineError, match=r"spark\.task\.cpus=many; a whole number"):
+        SparkSettings(conf={"spark.task.cpus": "many"}).threads  # noqa: B018
+
+
+def test_one_slot_is_not_taken_for_two():
+    settings = SparkSettings(master="local[1]", conf=CONF, total_cores=2, start_seconds=1)
+    with (
+        pytest.raises(EngineError, match="2 slots are needed and 1 found on local"),
+        spark_context("slots", settings),
+    ):
+        pass
+
+
+def test_what_answers_and_is_no_master_is_not_waited_for_long(hdfs):
+    master = hdfs.web.replace("http:", "spark:")
+    settings = SparkSettings(master=master, conf=CONF, start_seconds=3)
+    with (
+        pytest.raises(EngineError, match=rf"{master}: what answers there .* is it the master of a Spark 4\."),
+        spark_context("stranger", settings),
+    ):
+        pass
+    # Nor does it stand in the way of the next.
+    with spark_context("slots", SparkSettings(master="local[1]", conf=CONF)) as context:
+        assert slots_of(context).slots == 1
+
+
+def test_a_driver_that_cannot_start_says_why(tmp_path):
+    session = SESSION.replace('"spark.driver.memory": "512m"', '"spark.driver.memory": "512x"')
+    for _ in range(2):  # the log holds what was told before
+        done = subprocess.run(
+            [sys.executable, "-c", session, "local[1]", tmp_path / "log"],
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        last = done.stderr.splitlines()[-1]
+        assert last.endswith(
+            "EngineError: Spark's Java process did not start: Invalid maximum heap size: -Xmx512x"
+        )
