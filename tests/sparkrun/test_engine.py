@@ -300,7 +300,7 @@ def test_a_function_that_is_not_there_is_refused(tmp_path, name, reason):
 def test_no_workers_are_refused():
     with pytest.raises(EngineError, match="at least 1; received 0"):
         LocalEngine(0)
-    assert LocalEngine().workers >= 1
+    assert LocalEngine().threads(1) >= 1
 
 
 def test_a_map_imports_neither_tensorflow_nor_keras():
@@ -309,3 +309,7 @@ def test_a_map_imports_neither_tensorflow_nor_keras():
         "sys.exit(bool({'tensorflow', 'keras', 'pyspark', 'pyarrow'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_tasks_share_the_threads():
+    assert [LocalEngine(4).threads(tasks) for tasks in (1, 2, 3, 4, 9)] == [4, 2, 1, 1, 1]

@@ -149,6 +149,13 @@ def gateway_of(pid):
     return found[0]
 
 
+def test_a_task_has_the_threads_of_its_slot_and_no_more():
+    assert [SparkEngine(SparkSettings(total_cores=8)).threads(tasks) for tasks in (1, 2, 16)] == [1, 1, 1]
+    wide = SparkSettings(total_cores=8, cores_per_worker=4, conf={"spark.task.cpus": "2"})
+    assert [SparkEngine(wide).threads(tasks) for tasks in (1, 2, 16)] == [2, 2, 2]
+    assert wide.needed_slots == 4
+
+
 def test_too_few_slots_are_told_with_what_was_found(spark):
     settings = SparkSettings(master=spark.uri, conf=CONF, total_cores=9, start_seconds=8)
     with pytest.raises(EngineError, match=r"9 slots are needed and [012] found"):

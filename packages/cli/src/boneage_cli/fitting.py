@@ -46,7 +46,7 @@ def train_segmentation(run: Run) -> dict[str, Any]:
         "libraries": str(folder / "libraries.log"),
         "checkpoints": str(run.scratch / "segmentation"),
         "folder": str(folder / "model"),
-        "threads": run.workers,
+        "threads": run.engine.threads(1),
     }
     with run.progress.following([log], recipe.epochs):
         (result,) = run.engine.run("boneage_cli.training_tasks:fit_segmentation", [argument])
@@ -80,7 +80,7 @@ def train_regression(run: Run) -> dict[str, Any]:
             "checkpoints": str(run.scratch / f"fold-{fold}"),
             "libraries": str(folder / f"libraries-{fold}.log"),
             "weights": str(folder / f"fold-{fold}"),
-            "threads": max(1, run.workers // folds),
+            "threads": run.engine.threads(folds),
         }
         for fold, log in enumerate(logs)
     ]
@@ -113,7 +113,7 @@ def _join(run: Run, folder: Place, fitted: list[dict[str, Any]]) -> dict[str, An
         "licence": run.config.licence,
         "libraries": str(folder / "libraries-export.log"),
         "folder": str(folder / "model"),
-        "threads": run.workers,
+        "threads": run.engine.threads(1),
     }
     (summary,) = run.engine.run("boneage_cli.training_tasks:join_folds", [argument])
     segmentation.copy_folder(folder / "model" / "segmentation")

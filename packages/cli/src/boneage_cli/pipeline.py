@@ -56,7 +56,6 @@ class Run:
         progress: Where progress is shown.
         segmentation_model: A segmentation model to be used as it is, instead of training one.
         masks_given: Whether every case brings its mask.
-        workers: Processes, or threads of one training, to work with.
         output: Where the present stage writes; it is renamed to the stage's folder when the stage is done.
         scratch: Where the present stage keeps what only it needs, checkpoints above all; gone when it is done.
     """
@@ -71,7 +70,6 @@ class Run:
     init: dict[str, str] | None = None
     segmentation_model: str | None = None
     masks_given: bool = False
-    workers: int = 1
     output: Place = _NOWHERE
     scratch: Place = _NOWHERE
 

@@ -73,7 +73,6 @@ def run_pipeline(
         *_cases(config, data, labels, outlines),
         progress,
         phantoms=data is None,
-        workers=engine.workers,
     )
     summaries = run_stages(run, first=first, only=only)
     shortfalls = summaries.get("evaluate", {}).get("shortfalls", [])
@@ -204,7 +203,6 @@ def _train(
         {},
         Progress(quiet=quiet),
         init={stage: str(init)} if init else None,
-        workers=engine.workers,
         segmentation_model=model,
         masks_given=masks_given,
     )

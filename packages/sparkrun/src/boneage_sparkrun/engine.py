@@ -16,15 +16,10 @@ __all__ = ["Engine", "LocalEngine", "MapResult", "MapTask"]
 
 
 class Engine(Protocol):
-    """Runs named functions over shards and over arguments. Every engine gives the same files.
+    """Runs named functions over shards and over arguments. Every engine gives the same files."""
 
-    Attributes:
-        workers: Tasks at once, or threads of one task.
-    """
-
-    @property
-    def workers(self) -> int:
-        """Tasks at once, or threads of one task."""
+    def threads(self, tasks: int) -> int:
+        """How many threads each of so many tasks may use, if they are run together."""
         ...
 
     def map(
@@ -86,10 +81,9 @@ class LocalEngine:
         self._workers = workers or _cores()
         self._environment = dict(ONE_THREAD if environment is None else environment)
 
-    @property
-    def workers(self) -> int:
-        """Processes at once."""
-        return self._workers
+    def threads(self, tasks: int) -> int:
+        """How many threads each of so many tasks may use: its share of the processes."""
+        return max(1, self._workers // tasks)
 
     def map(
         self,

@@ -37,10 +37,10 @@ class SparkEngine:
     def __init__(self, settings: SparkSettings) -> None:
         self.settings = settings
 
-    @property
-    def workers(self) -> int:
-        """Tasks at once that were asked for; 1 where the cluster decides."""
-        return self.settings.total_cores or 1
+    def threads(self, tasks: int) -> int:
+        """How many threads each task may use, however many there are: the cores of its slot (`spark.task.cpus`)."""
+        del tasks  # each has a slot of its own, or waits for one
+        return self.settings.threads
 
     def map(
         self,
