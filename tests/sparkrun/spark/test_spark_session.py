@@ -83,5 +83,5 @@ def test_a_driver_that_cannot_start_says_why(tmp_path):
         )
         last = done.stderr.splitlines()[-1]
         assert last.endswith(
-            "EngineError: Spark's Java process did not start: Invalid maximum heap size: -Xmx512x"
+            "EngineError: Spark did not start on local[1]: Invalid maximum heap size: -Xmx512x"
         )

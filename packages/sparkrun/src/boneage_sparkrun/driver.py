@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -37,7 +38,7 @@ def start_driver(conf: Any, log: Path | None) -> None:
         except Exception as error:
             said.seek(start)
             reason = _reason(said.read().decode(errors="replace").splitlines()) or str(error).splitlines()[0]
-            raise EngineError(f"Spark's Java process did not start: {reason}") from error
+            raise EngineError(f"Spark did not start on {conf.get('spark.master')}: {reason}") from error
     SparkContext._jvm = SparkContext._gateway.jvm
 
 
@@ -54,7 +55,8 @@ def _open_log(log: Path | None) -> IO[bytes]:
 def _reason(lines: list[str]) -> str:
     """The first line that is no warning, no dated line of the log, and no part of a stack."""
     words = (line for line in lines if line.strip() and not line[0].isspace() and not line[0].isdigit())
-    return next((line.strip() for line in words if not line.startswith("WARNING")), "")
+    reason = next((line.strip() for line in words if not line.startswith("WARNING")), "")
+    return re.sub(r'^Exception in thread "\S+" ([\w.$]+: )?', "", reason)
 
 
 @contextlib.contextmanager
