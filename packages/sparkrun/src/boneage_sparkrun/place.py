@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .scratch import scratch_folder
 from .storage import Storage, Uri, join, open_storage
 
 __all__ = ["Place"]
@@ -122,9 +122,9 @@ class Place(os.PathLike[str]):
         if local := self._local():
             yield local
             return
-        with tempfile.TemporaryDirectory(prefix="sparkrun-") as folder:
+        with scratch_folder() as folder:
             self.copy_folder(Place(folder))
-            yield Path(folder)
+            yield folder
 
     @contextmanager
     def filled(self) -> Iterator[Path]:
@@ -133,8 +133,8 @@ class Place(os.PathLike[str]):
             local.mkdir(parents=True, exist_ok=True)
             yield local
             return
-        with tempfile.TemporaryDirectory(prefix="sparkrun-") as folder:
-            yield Path(folder)
+        with scratch_folder() as folder:
+            yield folder
             Place(folder).copy_folder(self)
 
     def _local(self) -> Path | None:
