@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.end_to_end.conftest import SMALL, boneage  # noqa: E402
 from tests.end_to_end.processes import left_behind, start, wait_for  # noqa: E402
-from tests.end_to_end.test_resume import files  # noqa: E402
+from tests.end_to_end.run_files import files  # noqa: E402
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--kills", type=int, default=40)

@@ -23,6 +23,22 @@ print("loaded:", *loaded)
 """
 
 
+# Python cannot tell an extension that Ctrl-C stopped its start: `import` fails with another error.
+STOPPED_IMPORT = """
+import os, signal
+from boneage_cli import main
+def app(standalone_mode):
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        signal.pause()
+    except KeyboardInterrupt as error:
+        raise ImportError("initialization failed") from error
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main.app = app
+main.main()
+"""
+
+
 def call(*arguments: str | Path, script: str = "") -> subprocess.CompletedProcess[str]:
     command = ["-c", script] if script else ["-c", "from boneage_cli.main import main; main()", *arguments]
     return subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False)
@@ -112,3 +128,11 @@ def test_info_is_for_machines_too() -> None:
     assert any(facts["python"] in line for line in lines)
     for name in ("boneage-cli", "train-segmentation", "quick, standard", "Not a medical device."):
         assert any(name in line for line in lines)
+
+
+def test_an_interruption_is_told_whatever_a_library_made_of_it():
+    done = call(script=STOPPED_IMPORT)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "boneage: interrupted; the same command goes on from what is done\n",
+    )

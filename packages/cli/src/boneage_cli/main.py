@@ -5,14 +5,19 @@ from __future__ import annotations
 import errno
 import io
 import os
+import signal
 import sys
+import threading
 import warnings
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from boneage_cli.errors import CallError
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 __all__ = ["app", "main"]
 
@@ -438,6 +443,7 @@ def _show(summary: dict[str, Any], lines: list[str], as_json: bool) -> None:
 
 
 _INTERRUPTED = 130  # what typer makes of Ctrl-C
+_GOES_ON = "interrupted; the same command goes on from what is done"
 
 
 def main() -> None:
@@ -453,6 +459,7 @@ def main() -> None:
         warnings.simplefilter("ignore")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name in any script can be told of anywhere
+    interrupted = _note_interruption()
     try:
         app(standalone_mode=True)
     except CallError as error:
@@ -462,11 +469,24 @@ def main() -> None:
     except SystemExit as ended:
         if ended.code != _INTERRUPTED:
             raise
-        _fail("interrupted; the same command goes on from what is done", 1)
+        _fail(_GOES_ON, 1)
     except Exception as error:
         if os.environ.get("BONEAGE_DEBUG"):
             raise
-        _fail(error, 1)
+        _fail(_GOES_ON if interrupted.is_set() else error, 1)
+
+
+def _note_interruption() -> threading.Event:
+    """Set once Ctrl-C was pressed: a library that was just starting makes another error of it."""
+    noted = threading.Event()
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+
+        def interrupt(number: int, frame: FrameType | None) -> None:
+            noted.set()
+            signal.default_int_handler(number, frame)
+
+        signal.signal(signal.SIGINT, interrupt)
+    return noted
 
 
 def _fail(error: object, code: int) -> None:
