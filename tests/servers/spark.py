@@ -45,17 +45,39 @@ class Spark:
         }
         own = processes.environment | needed
         theirs = (processes.environment if environment is None else processes.mark | environment) | needed
-        home = home or pyspark_folder()
         ports = ("--host", "127.0.0.1", "--port", "0", "--webui-port", "0")
         master = (pyspark_folder() / "bin" / "spark-class", f"{_DEPLOY}.master.Master", *ports)
         processes.start("master", master, own)
         self.uri = self._logged(r"Starting Spark master at (spark://\S+)")
         self.web = self._logged(r"Bound MasterWebUI to .*?(http://\S+)").rstrip("/,")
-        for index in range(workers):
-            size = ("--cores", cores, "--memory", memory, "--work-dir", processes.folder / f"worker{index}")
-            worker = (home / "bin" / "spark-class", f"{_DEPLOY}.worker.Worker", *ports, *size, self.uri)
-            processes.start(f"worker{index}", worker, theirs)
-        wait_until(lambda: self.live_workers() >= workers, processes, "Spark")
+        self._worker = (
+            (home or pyspark_folder()) / "bin" / "spark-class",
+            f"{_DEPLOY}.worker.Worker",
+            *(*ports, "--cores", cores, "--memory", memory),
+        )
+        self._environment = theirs
+        self._workers = 0
+        for _ in range(workers):
+            self.start_worker(wait=False)
+        self.wait()
+
+    def start_worker(self, *within: object, wait: bool = True) -> None:
+        """Starts one more worker.
+
+        Args:
+            within: A command that runs the one that follows it: `unshare --uts`, say.
+            wait: Until it has registered.
+        """
+        name = f"worker{self._workers}"
+        place = ("--work-dir", self._processes.folder / name, self.uri)
+        self._processes.start(name, (*within, *self._worker, *place), self._environment)
+        self._workers += 1
+        if wait:
+            self.wait()
+
+    def wait(self) -> None:
+        """Waits until all workers that were started have registered."""
+        wait_until(lambda: self.live_workers() >= self._workers, self._processes, "Spark")
 
     def live_workers(self) -> int:
         """How many workers the master takes for alive."""

@@ -132,3 +132,16 @@ def where(_argument):
         "path": sys.path,
         "home": os.environ.get("HOME", ""),
     }
+
+
+def kill_parents(argument):
+    """Ends as the system ends a whole executor for its memory."""
+    parent = os.getppid()
+    executor = int(Path(f"/proc/{parent}/stat").read_text().rpartition(")")[2].split()[1])
+    os.kill(executor, signal.SIGKILL)
+    time.sleep(60)
+    return argument
+
+
+def want_memory(_argument):
+    return {"much": bytearray(1 << 60)}

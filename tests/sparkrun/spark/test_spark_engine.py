@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 from contextlib import suppress
@@ -86,10 +87,29 @@ def test_an_exception_comes_back_with_its_traceback(engine):
     assert 'raise ArithmeticError("three is too much")' in caught.value.details
 
 
-def test_a_worker_that_ends_for_its_memory_is_one_message(engine):
-    with pytest.raises(EngineError, match="too little memory") as caught:
-        engine.run("sparkrun_work:end_with_memory", [{"x": 1}])
-    assert "\n" not in str(caught.value)
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        ("end_with_memory", "127.0.0.1: a worker's Python was ended from outside; too little memory"),
+        ("kill_parents", "127.0.0.1: an executor was lost: Command exited with code 137; too little memory"),
+        ("want_memory", "a worker is out of memory: MemoryError: ; too little memory"),
+    ],
+)
+def test_a_want_of_memory_is_one_message(engine, function, said):
+    with pytest.raises(EngineError, match=said) as caught:
+        engine.run(f"sparkrun_work:{function}", [{"x": 1}])
+    assert "\n" not in str(caught.value).partition("\nTraceback")[0]
+
+
+def test_a_worker_without_our_package_says_so(spark, tmp_path):
+    program, archive = tmp_path / "python", tmp_path / "environment.tar.gz"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    program.chmod(0o755)
+    with tarfile.open(archive, "w:gz") as packed:
+        packed.add(program, "bin/python")
+    settings = SparkSettings(master=spark.uri, conf=CONF, archive=archive, start_seconds=120)
+    with pytest.raises(EngineError, match="No module named 'boneage_sparkrun'; an environment packed"):
+        SparkEngine(settings).run("sparkrun_work:square", [{"x": 1}])
 
 
 def test_an_executor_killed_in_a_map_loses_and_doubles_nothing(engine, spark, sources, tmp_path):

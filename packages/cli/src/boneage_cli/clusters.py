@@ -37,16 +37,27 @@ def look_at_cluster(engine: Engine, folders: list[str]) -> tuple[dict[str, Any],
         raise TypeError(f"received {type(engine).__name__}; a SparkEngine would do")
     facts, wrong = check_cluster(engine, distributions=_NEEDED, folders=folders)
     lines = [
-        f"{facts['slots']} slots on {facts['executors']} executors, Spark {facts['spark']}",
-        *(
-            f"{worker['host']}: Python {worker['python']}, {worker['memory_bytes'] / _BYTES_PER_GIB:.0f} GiB of memory"
-            for worker in facts["workers"]
-        ),
+        f"{facts['slots']} slots on {facts['executors']} executors",
+        f"{_gib(facts['executor_memory_bytes'])} for the Java of each executor",
+        *dict.fromkeys(_line(worker) for worker in facts["workers"] if not worker["failure"]),
         *(f"{folder}: written and read by the driver and every worker" for folder in folders if not wrong),
         *wrong,
         "ready" if not wrong else f"{len(wrong)} things stand in the way",
     ]
     return {**facts, "wrong": wrong}, lines, bool(wrong)
+
+
+def _line(worker: dict[str, Any]) -> str:
+    versions = ", ".join(
+        f"{name} {worker[key]}"
+        for name, key in (("Python", "python"), ("Java", "java"), ("Spark", "spark"))
+        if worker[key]
+    )
+    return f"{worker['host']}: {versions}, {_gib(worker['memory_bytes'])} of memory"
+
+
+def _gib(size_bytes: int) -> str:
+    return f"{size_bytes / _BYTES_PER_GIB:.1f} GiB"
 
 
 def pack(out: Path, *, training: bool) -> tuple[dict[str, Any], list[str]]:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from .errors import EngineError
@@ -14,10 +14,11 @@ from .functions import find_function
 from .hdfs_addresses import hdfs_environment
 from .mapping import MAP_SHARD, MapResult, MapTask, add_counts, plan_map
 from .pool import TaskProgress
-from .spark_session import SparkSettings, spark_context, told
+from .spark_errors import MORE_MEMORY, told
+from .spark_session import SparkSettings, spark_context
 from .storage import Uri, absolute
 
-__all__ = ["SparkEngine"]
+__all__ = ["SparkEngine", "absolute", "run_tasks"]
 
 _POLL_SECONDS = 0.5
 _GROUP = "sparkrun"
@@ -76,22 +77,49 @@ class SparkEngine:
         if not arguments:
             return []
         with spark_context(name, self.settings) as context:
-            tasks = context.parallelize(list(enumerate(arguments)), len(arguments))
-            job = tasks.mapPartitions(_Tasks(function, hdfs_environment()))
-            with _counting(context, lambda done: report(done_before + done, total)):
-                try:
-                    answers = dict(job.collect())
-                except Exception as error:
-                    raise EngineError(
-                        f"{name} failed on {context.master}: {told(error)}; too little memory for an executor is a "
-                        "common cause"
-                    ) from error
+            answers = run_tasks(
+                context, name, function, arguments, lambda done: report(done_before + done, total)
+            )
         report(total, total)
-        for index, answer in sorted(answers.items()):
-            if answer["reason"] is not None:
-                place = f"in task {index + 1} of {len(arguments)} of {function}"
-                raise EngineError(f"{answer['reason']} ({place})", answer["details"])
-        return [answers[index]["result"] for index in range(len(arguments))]
+        return answers
+
+
+def run_tasks(
+    context: Any,
+    name: str,
+    function: str,
+    arguments: Sequence[dict[str, Any]],
+    report: Callable[[int], None] = lambda _: None,
+) -> list[Any]:
+    """Calls a function once per argument in an application that runs.
+
+    Args:
+        context: The pyspark.SparkContext.
+        name: For people.
+        function: "module:function".
+        arguments: One task each.
+        report: Called with the number of tasks done.
+
+    Raises:
+        EngineError: A call failed, or the application did.
+    """
+    job = context.parallelize(list(enumerate(arguments)), len(arguments)).mapPartitions(
+        _Tasks(function, hdfs_environment())
+    )
+    with _counting(context, report):
+        try:
+            answers = dict(job.collect())
+        except Exception as error:
+            raise EngineError(f"{name} failed on {context.master}: {told(error)}") from error
+    for index, answer in sorted(answers.items()):
+        if answer["reason"] is not None:
+            if "MemoryError: " in answer["reason"]:
+                raise EngineError(
+                    f"a worker is out of memory: {answer['reason']}; {MORE_MEMORY}", answer["details"]
+                )
+            place = f"in task {index + 1} of {len(arguments)} of {function}"
+            raise EngineError(f"{answer['reason']} ({place})", answer["details"])
+    return [answers[index]["result"] for index in range(len(arguments))]
 
 
 class _Tasks:

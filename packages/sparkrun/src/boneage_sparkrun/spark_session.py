@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -16,16 +15,18 @@ from .driver import ended_after, start_driver
 from .errors import EngineError
 from .java import find_java_home
 from .masters import dial_master
+from .spark_errors import told
 from .storage import Uri
 from .threads import ONE_THREAD
 
-__all__ = ["Slots", "SparkSettings", "spark_context", "told"]
+__all__ = ["Slots", "SparkSettings", "settled_slots", "slots_of", "spark_context"]
 
 ENVIRONMENT = "environment"
 _SUBMITTED = "PYSPARK_GATEWAY_PORT"  # spark-submit sets it, and knows the master
 _JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 _NO_ANSWER = "what answers there took no application within {:.0f} s; is it the master of a Spark {}?"
 _POLL_SECONDS = 0.1
+_QUIET_SECONDS = 4.0  # executors start one after another
 
 
 @dataclass(frozen=True)
@@ -110,16 +111,16 @@ def slots_of(context: Any) -> Slots:
     return Slots(listed if spark.isLocal() else listed - 1, int(tasks))
 
 
-def told(error: Exception) -> str:
-    """Says in a line why Spark failed: the cause that lies deepest, without the stack."""
-    text = str(getattr(error, "java_exception", None) or error)
-    from_python = re.findall(r"^\w+(?:Error|Exception|Exit|Interrupt)(?:: .*)?$", text, re.MULTILINE)
-    if from_python:
-        return str(from_python[-1])
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    causes = [line for line in lines if line.startswith("Caused by:")]
-    first = (causes[-1].removeprefix("Caused by:") if causes else lines[0]) if lines else type(error).__name__
-    return re.sub(r"^(\w+\.)+(\w+(Exception|Error)): ", "", first.strip())
+def settled_slots(context: Any, settings: SparkSettings) -> Slots:
+    """Counts when nothing more comes up: at once if so many slots were asked for, else after a while of quiet."""
+    found, since = slots_of(context), time.monotonic()
+    deadline = since + settings.start_seconds
+    while settings.total_cores is None and time.monotonic() < min(since + _QUIET_SECONDS, deadline):
+        time.sleep(_POLL_SECONDS)
+        now = slots_of(context)
+        if now != found:
+            found, since = now, time.monotonic()
+    return found
 
 
 def _start(name: str, settings: SparkSettings) -> Any:
