@@ -23,6 +23,7 @@ CONF = {
     "spark.driver.memory": "512m",
     "spark.executorEnv.PYTHONPATH": WORK,
 }
+ONE_FAILURE = CONF | {"spark.task.maxFailures": "1"}  # a task is not tried again
 MEASURE = MapTask("measure", "sparkrun_work:setup", "sparkrun_work:measure", {"factor": 2})
 
 
@@ -88,14 +89,20 @@ def test_an_exception_comes_back_with_its_traceback(engine):
 
 
 @pytest.mark.parametrize(
-    ("function", "said"),
+    ("function", "on_cluster", "said"),
     [
-        ("end_with_memory", "127.0.0.1: a worker's Python was ended from outside; too little memory"),
-        ("kill_parents", "127.0.0.1: an executor was lost: Command exited with code 137; too little memory"),
-        ("want_memory", "a worker is out of memory: MemoryError: ; too little memory"),
+        (
+            "kill_parents",
+            True,
+            r"127\.0\.0\.1: an executor was lost: Command exited with code 137; too little memory",
+        ),
+        ("end_with_memory", False, ": a worker's Python was ended from outside; too little memory"),
+        ("want_memory", False, "a worker is out of memory: MemoryError: ; too little memory"),
     ],
 )
-def test_a_want_of_memory_is_one_message(engine, function, said):
+def test_a_want_of_memory_is_one_message(spark, function, on_cluster, said):
+    master = spark.uri if on_cluster else "local[1]"
+    engine = SparkEngine(SparkSettings(master=master, conf=ONE_FAILURE, start_seconds=120))
     with pytest.raises(EngineError, match=said) as caught:
         engine.run(f"sparkrun_work:{function}", [{"x": 1}])
     assert "\n" not in str(caught.value).partition("\nTraceback")[0]
@@ -107,7 +114,7 @@ def test_a_worker_without_our_package_says_so(spark, tmp_path):
     program.chmod(0o755)
     with tarfile.open(archive, "w:gz") as packed:
         packed.add(program, "bin/python")
-    settings = SparkSettings(master=spark.uri, conf=CONF, archive=archive, start_seconds=120)
+    settings = SparkSettings(master=spark.uri, conf=ONE_FAILURE, archive=archive, start_seconds=120)
     with pytest.raises(EngineError, match="No module named 'boneage_sparkrun'; an environment packed"):
         SparkEngine(settings).run("sparkrun_work:square", [{"x": 1}])
 
