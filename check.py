@@ -9,7 +9,9 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from checks.affected import PARTS, find_parts, list_changed
@@ -18,7 +20,9 @@ from checks.packages import NAMES, ROOT, Package, read_packages
 UV = os.environ.get("UV", "uv")
 WORKFLOW = ".github/workflows/check.yml"
 PYTEST = ("pytest", "-q", "--durations=5")
+LANES = min(2, os.cpu_count() or 1)  # commands at a time: one mostly waits for servers to start
 Command = tuple[str, tuple[str, ...], Path]
+_PRINTING = threading.Lock()
 
 
 def commands() -> dict[str, list[Command]]:
@@ -75,15 +79,16 @@ def tool(name: str, *arguments: str) -> tuple[str, ...]:
 
 
 def run(name: str, command: tuple[str, ...], folder: Path) -> bool:
-    """Runs one command; prints how it ended."""
-    print(f"\n== {name}: {' '.join((Path(command[0]).name, *command[1:]))}", flush=True)
+    """Runs one command; prints what it said when it has ended, so that two at a time do not talk at once."""
+    print(f"== {name} ...", flush=True)
     started = time.monotonic()
-    code = subprocess.run(command, cwd=folder).returncode
-    print(
-        f"== {name}: {'good' if code == 0 else f'FAILED ({code})'}, {time.monotonic() - started:.0f} s",
-        flush=True,
-    )
-    return code == 0
+    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    ended = "good" if done.returncode == 0 else f"FAILED ({done.returncode})"
+    said = done.stdout.decode(errors="replace")
+    with _PRINTING:
+        print(f"\n== {name}: {' '.join((Path(command[0]).name, *command[1:]))}\n{said}", end="")
+        print(f"== {name}: {ended}, {time.monotonic() - started:.0f} s", flush=True)
+    return done.returncode == 0
 
 
 def tell_affected(base: str) -> int:
@@ -105,8 +110,11 @@ def main() -> int:
     if unknown:
         print(f"there is no part {', '.join(unknown)}; there are {', '.join(parts)}")
         return 2
-    chosen = [command for part in wanted for command in parts[part]]
-    failed = [command[0] for command in chosen if not run(*command)]
+    # The longest begins first, beside all others.
+    chosen = sorted((c for part in wanted for c in parts[part]), key=lambda c: c not in parts["end_to_end"])
+    with ThreadPoolExecutor(LANES) as lanes:
+        good = list(lanes.map(lambda command: run(*command), chosen))
+    failed = [name for (name, _, _), is_good in zip(chosen, good, strict=True) if not is_good]
     print(f"\nfailed: {', '.join(failed)}" if failed else "\nall good")
     return 1 if failed else 0
 
