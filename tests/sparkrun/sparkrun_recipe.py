@@ -107,3 +107,32 @@ def train_part(recipe, rows, steps, strategy):
         "losses": [entry["loss"] for entry in result.history],
         "steps": [event["step"] for event in events if event["kind"] == "epoch"],
     }
+
+
+def select_row(record, config):
+    """Every tenth row is for validation, those from 1000 on are not used."""
+    if record["number"] >= config.get("end", 1000):
+        return None
+    return ("validation" if record["number"] % 10 == 9 else "train"), record
+
+
+def fit_on_cluster(config, worker):
+    """Trains on a worker of a Spark cluster."""
+    from boneage_sparkrun import fit
+
+    if config.get("fails"):
+        raise ValueError(f"worker {worker.index} cannot do this")
+    result = fit(
+        SumRecipe(**config["recipe"]),
+        worker.feed,
+        validation=worker.validation(),
+        strategy=worker.strategy,
+        batch_size=worker.share,
+        progress=worker.progress,
+    )
+    return {
+        "index": worker.index,
+        "count": worker.count,
+        "weights": [weight.tolist() for weight in result.model.get_weights()],
+        "losses": [entry["loss"] for entry in result.history],
+    }

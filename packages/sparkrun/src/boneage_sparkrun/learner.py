@@ -29,9 +29,17 @@ class Learner:
         steps: Steps per epoch, for the optimizer's schedule.
         strategy: A tf.distribute.Strategy; None: the one in scope.
         initial: A weights file of Keras to start from.
+        batch_size: Rows of a step on this worker; None: the recipe's.
     """
 
-    def __init__(self, recipe: Recipe, steps: int, strategy: Any = None, initial: str | None = None) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        steps: int,
+        strategy: Any = None,
+        initial: str | None = None,
+        batch_size: int | None = None,
+    ) -> None:
         import tensorflow as tf
 
         self._tf = tf
@@ -46,7 +54,7 @@ class Learner:
             self._averages = self._make_averages() if recipe.averaging > 0 else []
         alone = self.strategy.num_replicas_in_sync == 1
         self._replicas = 1 if alone else len(self.strategy.extended.worker_devices)
-        self.batch_size = -(-recipe.batch_size // self._replicas) * self._replicas
+        self.batch_size = -(-(batch_size or recipe.batch_size) // self._replicas) * self._replicas
         self._step = tf.function(self._distributed_step, autograph=False)
         self._infer = tf.function(self._inference, autograph=False)
         self._sum = tf.function(self._sum_over_workers, autograph=False)

@@ -46,6 +46,7 @@ def fit(
     progress: Progress | None = None,
     initial: str | Path | None = None,
     threads: int | None = None,
+    batch_size: int | None = None,
 ) -> FitResult:
     """Trains a recipe's model. The same seed on the same machine gives the same weights, bit for bit.
 
@@ -63,6 +64,7 @@ def fit(
             val_NAME). An epoch's comes after its checkpoint. What it raises ends the training.
         initial: A weights file of Keras (.weights.h5 or .keras) to start from.
         threads: Bounds TensorFlow's threads, see `limit_threads`.
+        batch_size: Rows of a step on this worker, where several share the recipe's; None: the recipe's.
 
     Returns:
         The model with the best weights, and how it came to them.
@@ -76,7 +78,7 @@ def fit(
     if threads is not None:
         limit_threads(threads)
     _seed(recipe.seed)
-    learner = Learner(recipe, feed.steps, strategy, None if initial is None else str(initial))
+    learner = Learner(recipe, feed.steps, strategy, None if initial is None else str(initial), batch_size)
     run = Run(recipe, feed, learner, progress, checkpoints)
     run.load_validation(validation or ())
     run.resume()

@@ -1,0 +1,65 @@
+"""One network trained by several workers of a real cluster: each row once, and what one process would have learnt."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sparkrun_recipe import SumRecipe, make_rows, select_row
+
+from boneage_sparkrun import EngineError, ListFeed, fit, shard_name, write_shard
+from boneage_sparkrun.cluster_training import ClusterTraining, train_on_cluster
+from boneage_sparkrun.spark_session import SparkSettings
+
+WORK = str(Path(__file__).parents[1])
+CONF = {
+    "spark.executor.memory": "512m",
+    "spark.driver.memory": "512m",
+    "spark.executorEnv.PYTHONPATH": WORK,
+}
+# Uneven, one of them empty, more than workers.
+SHARDS = (17, 0, 1, 30, 5)
+RECIPE = {"epochs": 2, "batch_size": 8, "averaging": 0.5}
+
+
+@pytest.fixture
+def sources(tmp_path):
+    uris, start = [], 0
+    for index, count in enumerate(SHARDS):
+        uris.append([str(tmp_path / "rows" / shard_name(index, len(SHARDS)))])
+        write_shard(uris[-1][0], make_rows(count, start))
+        start += count
+    return uris
+
+
+def settings(spark, workers):
+    return SparkSettings(master=spark.uri, total_cores=workers, conf=CONF, start_seconds=120)
+
+
+def training(sources, **config):
+    functions = {"select": "sparkrun_recipe:select_row", "function": "sparkrun_recipe:fit_on_cluster"}
+    return ClusterTraining(
+        "train", sources, **functions, batch_size=8, seed=3, config={"recipe": RECIPE, **config}
+    )
+
+
+def test_one_and_two_workers_learn_what_one_process_learns(spark, sources):
+    rows = [select_row(row, {}) for row in make_rows(sum(SHARDS))]
+    recipe = SumRecipe(**RECIPE)
+    feed = ListFeed([row for kind, row in rows if kind == "train"], 8, 3)
+    alone = fit(recipe, feed, validation=[row for kind, row in rows if kind == "validation"])
+    for workers in (1, 2):
+        said = []
+        result = train_on_cluster(training(sources), settings(spark, workers), said.append)
+        assert (result["index"], result["count"]) == (0, workers)
+        assert [entry["epoch"] for entry in said] == [1, 2]
+        np.testing.assert_allclose(result["losses"], [entry["loss"] for entry in alone.history], atol=1e-5)
+        for one, other in zip(result["weights"], alone.model.get_weights(), strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-5)
+    assert not spark.executors()
+
+
+def test_what_fails_on_a_worker_is_one_message_with_its_traceback(spark, sources):
+    with pytest.raises(EngineError, match=r"ValueError: worker \d cannot do this") as caught:
+        train_on_cluster(training(sources, fails=True), settings(spark, 2))
+    assert "Traceback" not in str(caught.value).splitlines()[0]
+    assert "fit_on_cluster" in caught.value.details
