@@ -1,5 +1,7 @@
 """What a run has written, and said."""
 
+import hashlib
+
 from boneage_cli.pipeline import stage_names
 from boneage_sparkrun.place import Place
 
@@ -10,10 +12,12 @@ LOCKS_AND_MARKS = (".lock", ".boneage-run")
 
 
 def files(folder):
-    """Every file of a run, wherever it lies, by name, with its bytes, where those are the same each time."""
+    """Every file of a run, wherever it lies, by name, with its digest, where its bytes are the same each time."""
     place = Place(folder)
     return {
-        name: b"" if name.endswith(NEVER_TWICE_THE_SAME) else (place / name).read_bytes()
+        name: ""
+        if name.endswith(NEVER_TWICE_THE_SAME)
+        else hashlib.sha256((place / name).read_bytes()).hexdigest()
         for name in place.files()
         if name not in LOCKS_AND_MARKS
     }

@@ -44,8 +44,17 @@ def copied_run(run_folder, tmp_path):
     return tmp_path / "run"
 
 
+@pytest.fixture(scope="module")
+def run_by_one_thread(tmp_path_factory, settings):
+    """Here a training takes as many threads as there are workers, and sums in another order with each number."""
+    folder = tmp_path_factory.mktemp("runs") / "one-thread"
+    done = boneage("run", "all", "--config", settings, "--out", folder, "--workers", 1)
+    assert done.code == 0, done.err
+    return folder
+
+
 def test_a_run_whose_driver_was_killed_goes_on_to_the_files_of_one_machine(
-    cluster, spark, site, run_folder, settings, tmp_path
+    cluster, spark, site, run_by_one_thread, settings, tmp_path
 ):
     out, log = f"{site}/runs/killed", tmp_path / "log"
     call = ("run", "all", "--config", settings, "--out", out, *cluster)
@@ -58,7 +67,7 @@ def test_a_run_whose_driver_was_killed_goes_on_to_the_files_of_one_machine(
     done = boneage(*call)
     assert done.code == 0, done.err
     assert stages_done(done.err)[0] == "segment"
-    assert files(out) == files(run_folder)
+    assert files(out) == files(run_by_one_thread)
     wait_for(lambda: not spark.executors(), "executors stay")
 
 

@@ -118,10 +118,11 @@ def select_row(record, config):
 
 def fit_on_cluster(config, worker):
     """Trains on a worker of a Spark cluster."""
-    from boneage_sparkrun import fit
+    from boneage_sparkrun import Checkpoints, fit
 
     if config.get("fails"):
         raise ValueError(f"worker {worker.index} cannot do this")
+    folder = config.get("checkpoints")
     result = fit(
         SumRecipe(**config["recipe"]),
         worker.feed,
@@ -129,6 +130,7 @@ def fit_on_cluster(config, worker):
         strategy=worker.strategy,
         batch_size=worker.share,
         progress=worker.progress,
+        checkpoints=Checkpoints(folder, read_only=not worker.is_first) if folder else None,
     )
     return {
         "index": worker.index,

@@ -1,5 +1,6 @@
 """Folders for a little while: none outlives its process for long, none is taken from a living one."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from boneage_sparkrun.scratch import scratch_folder
+from boneage_sparkrun.scratch import scratch_folder, temporary_files_in_scratch
 
 HOLDER = """
 import sys, time
@@ -61,3 +62,19 @@ def test_many_at_once_have_one_each(temporary):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(use, range(8)))
     assert not list(temporary.iterdir())
+
+
+def test_what_libraries_put_aside_for_a_while_goes_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    @temporary_files_in_scratch()
+    def work():
+        handle, name = tempfile.mkstemp()
+        os.close(handle)
+        return Path(name)
+
+    names = [work(), work()]
+    assert all(name.parent.parent == tmp_path for name in names)
+    assert names[0].parent != names[1].parent
+    assert tempfile.gettempdir() == str(tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -1,5 +1,8 @@
 """One network trained by several workers of a real cluster: each row once, and what one process would have learnt."""
 
+import os
+import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +24,21 @@ SHARDS = (17, 0, 1, 30, 5)
 RECIPE = {"epochs": 2, "batch_size": 8, "averaging": 0.5}
 
 
-@pytest.fixture
-def sources(tmp_path):
+LONGER = {**RECIPE, "epochs": 4}
+
+
+def write_rows(folder):
     uris, start = [], 0
     for index, count in enumerate(SHARDS):
-        uris.append([str(tmp_path / "rows" / shard_name(index, len(SHARDS)))])
+        uris.append([str(folder / "rows" / shard_name(index, len(SHARDS)))])
         write_shard(uris[-1][0], make_rows(count, start))
         start += count
     return uris
+
+
+@pytest.fixture
+def sources(tmp_path):
+    return write_rows(tmp_path)
 
 
 def settings(spark, workers):
@@ -63,3 +73,57 @@ def test_what_fails_on_a_worker_is_one_message_with_its_traceback(spark, sources
         train_on_cluster(training(sources, fails=True), settings(spark, 2))
     assert "Traceback" not in str(caught.value).splitlines()[0]
     assert "fit_on_cluster" in caught.value.details
+
+
+def kill_once(said, wanted, kill):
+    """Kills something as soon as an epoch is done, once."""
+
+    def progress(event):
+        said.append(event)
+        if (
+            event["kind"] == "epoch"
+            and event["epoch"] == wanted
+            and not any(e["kind"] == "recovery" for e in said)
+        ):
+            kill()
+
+    return progress
+
+
+@pytest.fixture(scope="module")
+def undisturbed(spark, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    return train_on_cluster(training(write_rows(folder), recipe=LONGER), settings(spark, 2))
+
+
+def find_victim(processes, name):
+    if name == "executor":
+        return processes.find("CoarseGrainedExecutorBackend")[0]
+    # A guard is started with the numbers of a worker's Python, of its training process, and of its manager.
+    command = Path(f"/proc/{processes.find('guard.py')[0]}/cmdline").read_bytes().split(b"\0")[:-1]
+    return int(command[{"feeding worker": -3, "training process": -2}[name]])
+
+
+@pytest.mark.parametrize("victim", ["executor", "training process", "feeding worker"])
+def test_a_killed_part_is_started_anew_and_the_same_is_learnt(
+    spark, processes, undisturbed, tmp_path, victim
+):
+    said, before = [], set(processes.find(""))
+
+    def kill():
+        os.kill(find_victim(processes, victim), signal.SIGKILL)
+
+    config = {"recipe": LONGER, "checkpoints": str(tmp_path / "checkpoints")}
+    result = train_on_cluster(
+        training(write_rows(tmp_path), **config), settings(spark, 2), kill_once(said, 2, kill)
+    )
+    kinds = [event["kind"] for event in said]
+    assert kinds.count("recovery") == 1
+    # At most the epoch that was under way is done twice.
+    assert kinds.count("epoch") <= LONGER["epochs"] + 1
+    for one, other in zip(result["weights"], undisturbed["weights"], strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    deadline = time.monotonic() + 60
+    while left := set(processes.find("")) - before:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)

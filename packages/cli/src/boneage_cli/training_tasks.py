@@ -13,6 +13,7 @@ from boneage_cli.workspace import merged
 from boneage_imaging.codec import decode, decode_mask
 from boneage_regression.folds import inner_part
 from boneage_sparkrun.place import Place
+from boneage_sparkrun.scratch import temporary_files_in_scratch
 
 __all__ = ["fit_fold", "fit_segmentation", "join_folds"]
 
@@ -20,6 +21,7 @@ Row = dict[str, Any]
 _WEIGHTS = "fold.weights.h5"
 
 
+@temporary_files_in_scratch()
 def fit_segmentation(argument: dict[str, Any]) -> dict[str, Any]:
     """Trains the segmentation; epoch and threshold are chosen on the inner part."""
     libraries = Place(argument["libraries"])
@@ -62,6 +64,7 @@ def fit_segmentation(argument: dict[str, Any]) -> dict[str, Any]:
     return summary | {"history": result.history}
 
 
+@temporary_files_in_scratch()
 def fit_fold(argument: dict[str, Any]) -> dict[str, Any]:
     """Trains the network of one fold on the other folds, and asks it for the fold it has not seen."""
     _start(Place(argument["libraries"]), argument["threads"])
@@ -111,6 +114,7 @@ def fit_fold(argument: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@temporary_files_in_scratch()
 def join_folds(argument: dict[str, Any]) -> dict[str, Any]:
     """Exports the folds' networks as one model that answers their mean, with calibrated intervals."""
     libraries = Place(argument["libraries"])

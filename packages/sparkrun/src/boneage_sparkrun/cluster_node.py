@@ -21,9 +21,13 @@ from typing import Any
 from .errors import TrainingError
 from .functions import find_function
 
-__all__ = ["ClusterWorker", "Node", "QueueFeed", "find_node", "train_node"]
+__all__ = ["FAILED", "ClusterWorker", "Node", "QueueFeed", "find_node", "train_node"]
 
 Rows = list[dict[str, Any]]
+FAILED = "training failed on this worker"
+_LOST = "another worker was lost"
+# What TensorFlow raises on a worker when it can no longer reach another.
+_OF_OTHERS = ("UnavailableError", "AbortedError", "CancelledError", "DeadlineExceededError")
 _INPUT = "input"
 _AHEAD = 4  # parts that may wait in the queue
 _POLL_SECONDS = 0.05
@@ -90,7 +94,8 @@ class Node:
     def check(self) -> None:
         """Raises TrainingError if the training process has failed or is gone."""
         if not self._errors.empty():
-            raise TrainingError(f"training failed on this worker:\n{self._errors.get()}")
+            said = self._errors.get()
+            raise TrainingError(_LOST if _LOST in said else f"{FAILED}:\n{said}")
         pid = self.read("pid")
         if pid is not None and not _is_alive(pid):
             raise TrainingError(f"the training process {pid} of this worker has died")
@@ -218,11 +223,20 @@ def train_node(argument: dict[str, Any], context: Any) -> None:
         strategy,
         node,
     )
-    node.tell("result", find_function(argument["function"])(argument["config"], worker) or {})
+    node.tell("result", _call(find_function(argument["function"]), argument["config"], worker) or {})
     # The first worker is also the cluster's service: nobody leaves before all are told to.
     while node.read("leave") is None:
         time.sleep(_POLL_SECONDS)
     os._exit(0)  # past TensorFlow's own farewells, which wait for each other
+
+
+def _call(function: Any, config: dict[str, Any], worker: ClusterWorker) -> Any:
+    try:
+        return function(config, worker)
+    except Exception as error:
+        if worker.count > 1 and type(error).__name__ in _OF_OTHERS:
+            raise TrainingError(f"{_LOST}: {type(error).__name__}") from error
+        raise
 
 
 def _strategy(threads: int) -> Any:

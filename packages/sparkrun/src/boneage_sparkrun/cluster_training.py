@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .cluster_node import Node, find_node, train_node
+from .cluster_node import FAILED, Node, find_node, train_node
 from .epoch_plan import EpochPlan
 from .errors import EngineError
 from .functions import find_function
@@ -57,24 +57,42 @@ class ClusterTraining:
 
 
 def train_on_cluster(
-    training: ClusterTraining, settings: SparkSettings, progress: Progress | None = None
+    training: ClusterTraining, settings: SparkSettings, progress: Progress | None = None, recoveries: int = 3
 ) -> dict[str, Any]:
-    """Trains; takes one Spark application.
+    """Trains. When a worker is lost the cluster is ended and a new one goes on from the last checkpoint.
 
     Args:
-        training: What.
+        training: What. Its function has to keep checkpoints, or a new cluster begins anew.
         settings: Where. As many workers as there are slots: total_cores over cores_per_worker (1).
-        progress: Called after each epoch with what `fit` says of it.
+        progress: Called after each epoch with what `fit` says of it, and with kind "recovery" and a reason.
+        recoveries: How often a new cluster is started.
 
     Returns:
         What the first worker's function returned.
 
     Raises:
-        EngineError: There is no such cluster, it has too few slots, a worker was lost, or the function failed.
+        EngineError: There is no such cluster, it has too few slots, workers were lost more often, or the function
+            failed.
         TrainingError: There are no rows to train on.
     """
     find_function(training.select), find_function(training.function)
-    settings = _one_slot_each(settings)
+    report = progress or _ignore
+    for left in range(recoveries, -1, -1):
+        try:
+            return _train(training, _one_slot_each(settings), report)
+        except _WorkerLostError as error:
+            if not left:
+                raise
+            report({"kind": "recovery", "reason": str(error).splitlines()[0], "left": left - 1})
+    raise AssertionError("unreachable")
+
+
+class _WorkerLostError(EngineError):
+    """Nothing is wrong with what was to be done: a new cluster may do it."""
+
+
+def _train(training: ClusterTraining, settings: SparkSettings, progress: Progress) -> dict[str, Any]:
+    """One cluster from its start to its end: one Spark application."""
     with spark_context(training.name, settings) as context:
         workers = settings.needed_slots
         sources = [[absolute(uri) for uri in uris] for uris in training.sources]
@@ -88,15 +106,12 @@ def train_on_cluster(
             train = rows.filter(_is_train).values().zipWithIndex().persist(_storage_level())
             plan = EpochPlan(train.count(), training.batch_size, workers, training.seed)
             with _cluster(context, training, plan, settings) as nodes:
-                return _drive(context, nodes, plan, train, read, sources, progress or _ignore)
-        except EngineError:
-            raise
+                return _drive(context, nodes, plan, train, read, sources, progress)
         except Exception as error:
             if not _is_sparks(error):
                 raise
-            raise EngineError(
-                f"{training.name} failed on {context.master}: {told(error)}", str(error)
-            ) from error
+            kind = EngineError if FAILED in str(error) else _WorkerLostError
+            raise kind(f"{training.name} failed on {context.master}: {told(error)}", str(error)) from error
 
 
 def _drive(

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["scratch_folder"]
+__all__ = ["scratch_folder", "temporary_files_in_scratch"]
 
 
 @contextlib.contextmanager
@@ -25,6 +25,18 @@ def scratch_folder() -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
+
+
+@contextlib.contextmanager
+def temporary_files_in_scratch() -> Iterator[None]:
+    """Has libraries put their temporary files into a scratch folder, so that those go, too, after kill -9."""
+    before = tempfile.tempdir
+    with scratch_folder() as folder:
+        tempfile.tempdir = str(folder)
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
 
 
 def _prefix() -> str:
