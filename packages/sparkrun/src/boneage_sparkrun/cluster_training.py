@@ -22,7 +22,8 @@ from .functions import find_function
 from .hdfs_addresses import hdfs_environment
 from .mapping import merge_records
 from .shards import read_shard
-from .spark_session import SparkSettings, spark_context, told
+from .spark_errors import told
+from .spark_session import SparkSettings, spark_context
 from .storage import Uri, absolute
 
 __all__ = ["ClusterTraining", "train_on_cluster"]
