@@ -1,7 +1,5 @@
 """`boneage upload` to a real HDFS, as a person calls it."""
 
-import pytest
-
 from boneage_sparkrun import join, open_storage, read_shard, shard_uris
 
 from .conftest import boneage
@@ -25,18 +23,10 @@ def test_radiographs_are_packed_into_hdfs(hdfs, phantoms, monkeypatch):
     assert (again.code, "there already" in again.err) == (2, True)
 
 
-@pytest.mark.parametrize(
-    ("environment", "said"),
-    [
-        ({"WEBHDFS_ADDRESS": "http://127.0.0.1:9"}, "http://127.0.0.1:9 does not answer"),
-        ({"HADOOP_USER_NAME": "stranger"}, "Permission denied: user=stranger"),
-    ],
-)
-def test_what_hdfs_refuses_is_one_clear_message(hdfs, phantoms, environment, said, monkeypatch):
-    settings = {"HADOOP_CONF_DIR": str(hdfs.configuration), **environment}
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
+def test_what_hdfs_refuses_is_one_clear_message(hdfs, phantoms, monkeypatch):
+    monkeypatch.setenv("HADOOP_CONF_DIR", str(hdfs.configuration))
+    monkeypatch.setenv("HADOOP_USER_NAME", "stranger")
     done = boneage("upload", phantoms, f"{hdfs.uri}/refused")
     assert done.code == 1
-    assert said in done.err
+    assert "Permission denied: user=stranger" in done.err
     assert len(done.err.strip().splitlines()) == 1

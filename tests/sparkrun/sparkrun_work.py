@@ -102,6 +102,8 @@ def run_out(record, resource):
     if record["case_id"] == resource["victim"]:
         if resource["what"] == "memory":
             return {"text": bytearray(1 << 60)}
+        if resource["what"] == "library":  # so C++ says it
+            raise RuntimeError("std::bad_alloc")
         with open("/dev/full", "wb", buffering=0) as file:  # noqa: PTH123
             file.write(b"x")
     return {"done": True}

@@ -156,7 +156,10 @@ def test_a_killed_worker_is_an_error_within_seconds_and_ends_the_map(tmp_path, s
     assert not (tmp_path / "out" / shard_name(2, 5)).exists()
 
 
-@pytest.mark.parametrize(("what", "reason"), [("memory", "MemoryError"), ("disk", "No space left on device")])
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [("memory", "MemoryError"), ("library", "std::bad_alloc"), ("disk", "No space left on device")],
+)
 @pytest.mark.parametrize("workers", [1, 2])
 def test_want_of_memory_or_disk_is_no_records_fault_and_ends_the_map(
     tmp_path, sources, what, reason, workers

@@ -50,6 +50,16 @@ def test_tasks_of_two_cores_have_half_the_slots():
         SparkSettings(conf={"spark.task.cpus": "many"}).threads  # noqa: B018
 
 
+def test_spark_says_itself_how_long_to_wait():
+    key = "spark.scheduler.maxRegisteredResourcesWaitingTime"
+    given = ("500ms", "7", "90s", "2m", "1min")
+    found = [SparkSettings(conf={key: text}).waiting_seconds for text in given]
+    assert found == [0.5, 7, 90, 120, 60]
+    assert SparkSettings(start_seconds=3).waiting_seconds == 3
+    with pytest.raises(EngineError, match=f"{key}=soon; a time such as 90s"):
+        SparkSettings(conf={key: "soon"}).waiting_seconds  # noqa: B018
+
+
 def test_one_slot_is_not_taken_for_two():
     settings = SparkSettings(master="local[1]", conf=CONF, total_cores=2, start_seconds=1)
     with (

@@ -11,6 +11,7 @@ from typing import Any
 
 from .errors import EngineError
 from .functions import find_function
+from .memory import tells_lack_of_memory
 from .shards import Record, clean_record, count_records, read_shard, shard_name, write_shard
 from .storage import Uri, join, open_storage
 
@@ -149,7 +150,9 @@ def _is_the_machines(error: BaseException | None) -> bool:
     """Tells whether memory or disk ran out, rather than the record being bad."""
     if error is None or isinstance(error, MemoryError):
         return error is not None
-    return getattr(error, "errno", None) in _MACHINE_FAULTS or _is_the_machines(error.__cause__)
+    if getattr(error, "errno", None) in _MACHINE_FAULTS or tells_lack_of_memory(str(error)):
+        return True
+    return _is_the_machines(error.__cause__)
 
 
 def _added(record: Record, fields: Any) -> Record:

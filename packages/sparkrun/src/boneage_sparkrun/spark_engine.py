@@ -13,6 +13,7 @@ from .errors import EngineError
 from .functions import find_function
 from .hdfs_addresses import hdfs_environment
 from .mapping import MAP_SHARD, MapResult, MapTask, add_counts, plan_map
+from .memory import tells_lack_of_memory
 from .pool import TaskProgress
 from .spark_errors import MORE_MEMORY, told
 from .spark_session import SparkSettings, spark_context
@@ -113,7 +114,7 @@ def run_tasks(
             raise EngineError(f"{name} failed on {context.master}: {told(error)}") from error
     for index, answer in sorted(answers.items()):
         if answer["reason"] is not None:
-            if "MemoryError: " in answer["reason"]:
+            if tells_lack_of_memory(answer["reason"]):
                 raise EngineError(
                     f"a worker is out of memory: {answer['reason']}; {MORE_MEMORY}", answer["details"]
                 )

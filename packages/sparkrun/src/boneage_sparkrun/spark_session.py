@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,7 @@ __all__ = ["Slots", "SparkSettings", "settled_slots", "slots_of", "spark_context
 
 ENVIRONMENT = "environment"
 _SUBMITTED = "PYSPARK_GATEWAY_PORT"  # spark-submit sets it, and knows the master
+_WAITING = "spark.scheduler.maxRegisteredResourcesWaitingTime"
 _JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 _NO_ANSWER = "what answers there took no application within {:.0f} s; is it the master of a Spark {}?"
 _POLL_SECONDS = 0.1
@@ -39,7 +41,8 @@ class SparkSettings:
         cores_per_worker: Slots of each executor; None: Spark's own choice.
         archive: The environment made by `pack_environment`, for workers that have none; None: workers have
             this very Python at this very path.
-        conf: Further settings of Spark; they go before ours.
+        conf: Further settings of Spark; they go before ours. Its own spark.scheduler.maxRegisteredResourcesWaitingTime
+            goes before `start_seconds`.
         log: A file for what Spark tells; None: nowhere.
         start_seconds: How long executors may take to come up.
     """
@@ -50,7 +53,18 @@ class SparkSettings:
     archive: Uri | None = None
     conf: Mapping[str, str] = field(default_factory=dict)
     log: Path | None = None
-    start_seconds: float = 25.0
+    start_seconds: float = 20.0
+
+    @property
+    def waiting_seconds(self) -> float:
+        """How long executors may take, by Spark's own setting if it is given."""
+        given = self.conf.get(_WAITING)
+        if given is None:
+            return self.start_seconds
+        found = re.fullmatch(r"(\d+)(ms|s|m|min)?", given)
+        if not found:
+            raise EngineError(f"received {_WAITING}={given}; a time such as 90s would do")
+        return float(found[1]) * {"ms": 0.001, "m": 60.0, "min": 60.0}.get(found[2], 1.0)
 
     @property
     def threads(self) -> int:
@@ -114,7 +128,7 @@ def slots_of(context: Any) -> Slots:
 def settled_slots(context: Any, settings: SparkSettings) -> Slots:
     """Counts when nothing more comes up: at once if so many slots were asked for, else after a while of quiet."""
     found, since = slots_of(context), time.monotonic()
-    deadline = since + settings.start_seconds
+    deadline = since + settings.waiting_seconds
     while settings.total_cores is None and time.monotonic() < min(since + _QUIET_SECONDS, deadline):
         time.sleep(_POLL_SECONDS)
         now = slots_of(context)
@@ -139,12 +153,12 @@ def _start(name: str, settings: SparkSettings) -> Any:
     start_driver(conf, settings.log)
     # A standalone master takes an application at once, or never; YARN first takes its files.
     standalone = master.startswith("spark:")
-    with ended_after(settings.start_seconds if standalone else None) as ended:
+    with ended_after(settings.waiting_seconds if standalone else None) as ended:
         try:
             return pyspark.SparkContext(conf=conf)
         except Exception as error:
             reason = (
-                _NO_ANSWER.format(settings.start_seconds, pyspark.__version__)
+                _NO_ANSWER.format(settings.waiting_seconds, pyspark.__version__)
                 if ended.is_set()
                 else told(error)
             )
@@ -209,13 +223,13 @@ def _size(settings: SparkSettings) -> dict[str, str]:
 
 def _wait_for_slots(context: Any, settings: SparkSettings) -> None:
     needed = settings.needed_slots
-    deadline = time.monotonic() + settings.start_seconds
+    deadline = time.monotonic() + settings.waiting_seconds
     while (found := slots_of(context)).slots < needed:
         if time.monotonic() > deadline:
             raise EngineError(
                 f"{_counted(needed)} needed and {found.slots} found on {context.master} within "
-                f"{settings.start_seconds:.0f} s; a free or larger cluster, fewer cores or less memory an "
-                "executor would do"
+                f"{settings.waiting_seconds:.0f} s; a free or larger cluster, fewer cores or less memory an "
+                f"executor would do, or a longer {_WAITING}"
             )
         time.sleep(_POLL_SECONDS)
 
