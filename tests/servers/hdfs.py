@@ -104,6 +104,20 @@ class Hdfs:
         """Sends a signal to `namenode`, `datanode0`...: to stop it and let it go on, say."""
         self._processes.kill(name, number)
 
+    def datanode_at(self, address: str) -> int:
+        """Which DataNode's web server has this address, `127.0.0.1:PORT`."""
+        for name, start in self._logged.items():
+            with self._processes.log(name).open("rb") as log:
+                log.seek(start)
+                if f"Listening HTTP traffic on /{address}\n".encode() in log.read():
+                    return int(name.removeprefix("datanode"))
+        raise ValueError(f"no DataNode listens at {address}")
+
+    def arrived_bytes(self, index: int) -> int:
+        """How much a DataNode has of blocks that are just being written."""
+        arriving = (self._folder / f"data{index}").glob("current/*/current/rbw/blk_*")
+        return sum(path.stat().st_size for path in arriving if path.suffix != ".meta")
+
     def running(self) -> list[str]:
         """The names of those that were not killed."""
         return [name for name in self._processes.names() if name.startswith(("namenode", "datanode"))]

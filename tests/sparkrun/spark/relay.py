@@ -21,12 +21,14 @@ class Relay:
     Attributes:
         requests: Method and path with query of each.
         lose: How many of the next bodies to lose: HDFS gets nothing, and says 201.
+        refuse: How many of the next bodies to send for blocks larger than any disk: no DataNode takes them.
         forget: How many of the next renames' answers to keep back, once they are done.
     """
 
     def __init__(self, namenode: str) -> None:
         self.requests: list[tuple[str, str]] = []
         self.lose = 0
+        self.refuse = 0
         self.forget = 0
         relay, first = self, urlsplit(namenode).netloc
         datanodes: dict[str, str] = {}
@@ -45,6 +47,9 @@ class Relay:
                     if self.command == "PUT" and relay.lose > 0:
                         relay.lose -= 1
                         body = b""
+                    elif self.command == "PUT" and relay.refuse > 0:
+                        relay.refuse -= 1
+                        rest += f"&blocksize={1 << 47}"
                 there = http.client.HTTPConnection(host, timeout=60)
                 there.request(self.command, f"/{rest}" if not head else self.path, body)
                 answer = there.getresponse()

@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -36,35 +37,78 @@ def contents(count, size):
     return {f"{index:04d}": hashlib.shake_128(str(index).encode()).digest(size) for index in range(count)}
 
 
-def test_every_file_is_whole_though_a_datanode_is_killed_amid_reading_and_amid_writing(
-    whole_hdfs, storage, folder
+@pytest.fixture
+def answers(storage):
+    """What HDFS answers the storage: each response, as it comes."""
+    seen = []
+    storage._client._session.hooks["response"].append(lambda answer, **_: seen.append(answer))
+    return seen
+
+
+def sent_to(answers):
+    """Addresses of the DataNodes that the NameNode sent the storage to."""
+    return [urlsplit(answer.headers["Location"]).netloc for answer in answers if answer.status_code == 307]
+
+
+def test_a_large_file_is_whole_though_the_datanode_that_gives_it_is_killed(
+    whole_hdfs, storage, folder, answers
 ):
-    files, large = contents(40, 300_000), os.urandom(1 << 20) * 40
-    storage.write(join(folder, "large"), large)
-    transfer(lambda name: storage.write(join(folder, name), files[name]), files)
-    with ThreadPoolExecutor(4) as pool:
-        chunks = storage.read_chunks(join(folder, "large"), 1 << 16)
-        content = hashlib.sha256(next(chunks))
-        reading = [pool.submit(storage.read, join(folder, name)) for name in files]
-        whole_hdfs.kill_datanode(1)
-        assert not all(task.done() for task in reading)
-        assert [task.result() for task in reading] == list(files.values())
+    uri, large = join(folder, "large"), os.urandom(1 << 20) * 40
+    storage.write(uri, large)
+    answers.clear()
+    chunks = storage.read_chunks(uri, 1 << 16)
+    content = hashlib.sha256(next(chunks))
+    (giver,) = sent_to(answers)
+    whole_hdfs.kill_datanode(whole_hdfs.datanode_at(giver))
     for chunk in chunks:
         content.update(chunk)
     assert content.digest() == hashlib.sha256(large).digest()
+    resumed = [answer.url for answer in answers if answer.status_code == 200 and "op=OPEN" in answer.url][1:]
+    assert resumed
+    assert all(urlsplit(url).netloc != giver and "offset=0&" not in f"{url}&" for url in resumed)
 
-    whole_hdfs.start_datanode(1)
-    whole_hdfs.wait_for(2)
+
+def test_a_large_file_is_whole_though_the_datanode_that_takes_it_is_killed(
+    whole_hdfs, storage, folder, answers
+):
+    uri, large = join(folder, "large"), os.urandom(1 << 20) * 100
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(storage.write, uri, large)
+        while not any(whole_hdfs.arrived_bytes(index) for index in range(2)):
+            assert not writing.done()
+            time.sleep(0.002)
+        (taker,) = sent_to(answers)
+        index = whole_hdfs.datanode_at(taker)
+        whole_hdfs.kill_datanode(index)
+        assert whole_hdfs.arrived_bytes(index) < len(large)
+        assert not writing.done()
+        writing.result()
+    assert len(sent_to(answers)) > 1
+    assert hashlib.sha256(storage.read(uri)).digest() == hashlib.sha256(large).digest()
+    assert storage_names(whole_hdfs, folder) == ["large"]
+
+
+def test_small_files_are_whole_though_a_datanode_is_killed_amid_reading_and_writing(
+    whole_hdfs, storage, folder, answers
+):
+    files = contents(40, 300_000)
+    transfer(lambda name: storage.write(join(folder, name), files[name]), files)
     with ThreadPoolExecutor(4) as pool:
-        writing = [
-            pool.submit(storage.write, join(folder, "new", name), data) for name, data in files.items()
-        ]
-        while sum(task.done() for task in writing) < 10:
+        reading, writing = {}, {}
+        for name, data in files.items():
+            reading[name] = pool.submit(storage.read, join(folder, name))
+            writing[name] = pool.submit(storage.write, join(folder, "new", name), data)
+        while sum(task.done() for task in writing.values()) < 5:
             time.sleep(0.01)
         whole_hdfs.kill_datanode(0)
-        assert not all(task.done() for task in writing)
-        for task in writing:
+        answers.clear()
+        for tasks in (reading, writing):
+            assert not all(task.done() for task in tasks.values())
+        assert {name: task.result() for name, task in reading.items()} == files
+        for task in writing.values():
             task.result()
+    # After its death, too, the NameNode sent us to it for a while.
+    assert any(whole_hdfs.datanode_at(address) == 0 for address in sent_to(answers))
     assert storage.list(join(folder, "new")) == sorted(files)
     found = transfer(lambda name: hashlib.sha256(storage.read(join(folder, "new", name))).digest(), files)
     assert found == [hashlib.sha256(data).digest() for data in files.values()]
@@ -82,6 +126,25 @@ def test_a_file_that_hdfs_calls_created_and_that_is_empty_is_written_again(hdfs,
         # Where it never arrives, that is said, and what was there stays.
         relay.lose = 1000
         with pytest.raises(StorageError, match="0 of 5 bytes arrived") as caught:
+            HdfsStorage([relay.web], patience_s=1.0).write(uri, b"other")
+        assert caught.value.kind == "no DataNode"
+        assert storage.read(uri) == b"whole"
+    assert storage_names(hdfs, folder) == ["file"]
+
+
+def test_a_file_whose_block_no_datanode_takes_is_written_again(hdfs, folder):
+    """HDFS refuses, and leaves an empty file."""
+    uri = join(folder, "file")
+    with Relay(hdfs.web) as relay:
+        storage = HdfsStorage([relay.web])
+        storage.write(uri, b"before")
+        relay.refuse = 2
+        storage.write(uri, b"whole")
+        assert relay.refuse == 0
+        relay.refuse = 1000
+        with pytest.raises(
+            StorageError, match="could only be written to 0 of the 1 minReplication"
+        ) as caught:
             HdfsStorage([relay.web], patience_s=1.0).write(uri, b"other")
         assert caught.value.kind == "no DataNode"
         assert storage.read(uri) == b"whole"
