@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from boneage_imaging import encode_png
 from boneage_imaging.phantom import draw_case
 from boneage_segmentation import AnnotationError, draw_annotation, find_outlines, jaccard, read_outline
-from boneage_segmentation.annotation import grow_markers
+from boneage_segmentation.watershed import grow_markers
 
 
 def polygons(size, *objects):

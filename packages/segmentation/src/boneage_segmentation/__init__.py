@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .annotation import draw_annotation, find_outlines, grow_markers, read_outline
+    from .annotation import draw_annotation, find_outlines, read_outline
     from .errors import AnnotationError, ModelError, SegmentationError
     from .exporting import export, initial_weights
     from .inference import Segmenter, default_model
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .training import SegmentationRecipe, choose_threshold, predict_probabilities
     from .unet import build_unet
     from .variation import Variation
+    from .watershed import grow_markers
 
 __all__ = [
     "AnnotationError",
@@ -40,7 +41,7 @@ __all__ = [
 ]
 
 _MODULES: dict[str, tuple[str, ...]] = {
-    "annotation": ("draw_annotation", "find_outlines", "grow_markers", "read_outline"),
+    "annotation": ("draw_annotation", "find_outlines", "read_outline"),
     "errors": ("AnnotationError", "ModelError", "SegmentationError"),
     "exporting": ("export", "initial_weights"),
     "inference": ("Segmenter", "default_model"),
@@ -49,6 +50,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "training": ("SegmentationRecipe", "choose_threshold", "predict_probabilities"),
     "unet": ("build_unet",),
     "variation": ("Variation",),
+    "watershed": ("grow_markers",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
