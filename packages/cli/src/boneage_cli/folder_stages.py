@@ -7,7 +7,8 @@ writes the case's own files and returns what is to be told of it. A case is set 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,19 +22,27 @@ from boneage_imaging.geometry import letterbox, resize
 from boneage_imaging.masks import apply_mask
 from boneage_imaging.phantom import draw_case
 from boneage_imaging.quality import assess
+from boneage_segmentation.annotation import begin_drawing
+from boneage_segmentation.drawings import draw_mask, read_drawing, write_drawing
+from boneage_segmentation.marking import mark_keypoints, read_keypoints
+from boneage_segmentation.polygons import trace, write_polygons
 from boneage_sparkrun.storage import join, open_storage
 
 if TYPE_CHECKING:
+    from boneage_segmentation.drawings import Drawing as HandDrawing
+    from boneage_segmentation.drawings import Method
     from boneage_segmentation.inference import Segmenter
 
 __all__ = [
     "apply_align",
+    "apply_annotate",
     "apply_contrast",
     "apply_phantom",
     "apply_resize",
     "apply_segment",
     "outputs",
     "setup_align",
+    "setup_annotate",
     "setup_contrast",
     "setup_phantom",
     "setup_resize",
@@ -205,3 +214,47 @@ def apply_phantom(case: Case, drawing: Drawing) -> Case:
         "box": json.dumps([left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top]),
         "keypoints": json.dumps(drawn.keypoints),
     }
+
+
+@dataclass(frozen=True)
+class Annotator:
+    """Where outlines go, and how the skin line is found in those that are begun."""
+
+    out: str
+    method: Method
+
+
+def setup_annotate(config: dict[str, Any]) -> Annotator:
+    """The settings from a plain dict."""
+    return Annotator(**config)
+
+
+def apply_annotate(case: Case, annotator: Annotator) -> Case:
+    """Draws one outline as its drawing says; begins that with markers where there is none."""
+    image = decode(read_bounded(case["uri"]))
+    begun = case["drawing_uri"] is None
+    drawing = _begin(case, image, annotator.method) if begun else _read_drawing(case["drawing_uri"])
+    mask = draw_mask(image, drawing)
+    facts = {"method": drawing.method, **drawing.facts}
+    contents = {"outlines": write_polygons(trace(mask), drawing.size, facts)}
+    if begun:
+        contents["drawings"] = write_drawing(drawing)
+    for folder, content in contents.items():
+        uri = join(annotator.out, folder, f"{case['case_id']}.json")
+        open_storage(uri).write(uri, content)
+    return {"begun": begun, "mask_share": float(mask.mean())}
+
+
+def _read_drawing(uri: str) -> HandDrawing:
+    return read_drawing(read_bounded(uri), Path(uri).name)
+
+
+def _begin(case: Case, image: np.ndarray, method: Method) -> HandDrawing:
+    uri, size = case["marker_uri"], (int(image.shape[0]), int(image.shape[1]))
+    if case["is_keypoints"]:
+        points = read_keypoints(read_bounded(uri), Path(uri).name, case["case_id"], size)
+        if points is None:
+            raise DataError(f"no keypoints of it in {Path(uri).name}")
+        return replace(mark_keypoints(points, size, method=method), facts={"drawn": f"keypoints + {method}"})
+    begun = begin_drawing(read_bounded(uri), Path(uri).name, image, method=method)
+    return replace(begun, facts={"drawn": f"{'outline' if begun.start else 'markers'} + {method}"})

@@ -31,6 +31,7 @@ __all__ = [
     "FolderResult",
     "align_folder",
     "contrast_folder",
+    "folder_result",
     "phantom_folder",
     "resize_folder",
     "segment_folder",
@@ -147,7 +148,7 @@ def segment_folder(images: Path, out: Path, *, model: Path | None, workers: int,
         "hands": {status: counts[status] for status in ("ok", "warning", "refused")},
         "cases": [dict(zip(header, row, strict=True)) for row in rows],
     }
-    return _result(batch, len(files), records, failed, more, lines)
+    return folder_result(batch, len(files), records, failed, more, lines)
 
 
 def align_folder(
@@ -176,7 +177,7 @@ def align_folder(
     faults = {path: bad[path.stem] for path in files if path.stem in bad}
     records, failed = map_files(replace(batch, config=config), files, more, faults)
     angles = {record["case_id"]: round(record["angle_deg"], 2) for record in records}
-    return _result(batch, len(files), records, failed, {"angle_deg": angles})
+    return folder_result(batch, len(files), records, failed, {"angle_deg": angles})
 
 
 def phantom_folder(
@@ -216,7 +217,7 @@ def phantom_folder(
             raise RunError(f"{len(failed)} of {count} phantoms could not be drawn: {failed[0][1]}")
         phantom_files.write_tables(batch.out, records, size)
         phantom_files.move_in(batch.out, out, aside=working)
-    return _result(replace(batch, out=out), count, records, [], {"seed": seed, "size": list(size)})
+    return folder_result(replace(batch, out=out), count, records, [], {"seed": seed, "size": list(size)})
 
 
 def _sound_model(folder: Path | None) -> str:
@@ -231,10 +232,10 @@ def _sound_model(folder: Path | None) -> str:
 def _over_images(batch: Batch, images: Path) -> FolderResult:
     refuse_overwriting(batch, images)
     files = list_images(images)
-    return _result(batch, len(files), *map_files(batch, files))
+    return folder_result(batch, len(files), *map_files(batch, files))
 
 
-def _result(
+def folder_result(
     batch: Batch,
     total: int,
     records: Records,
@@ -242,6 +243,16 @@ def _result(
     more: dict[str, Any] | None = None,
     lines: list[str] | None = None,
 ) -> FolderResult:
+    """Tells what a command did: how many pictures, what else there is to say, and what was set aside.
+
+    Args:
+        batch: The command.
+        total: Pictures that there were.
+        records: What is told of each that was done.
+        failed: (name, reason) of each that was set aside.
+        more: Further facts for machines.
+        lines: And for people.
+    """
     summary = {
         "command": batch.name,
         "out": str(batch.out),

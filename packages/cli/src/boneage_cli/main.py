@@ -177,6 +177,35 @@ def align(
     )
 
 
+@app.command()
+def annotate(
+    images: Images,
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="Folder of drawings, followed if there, and of outlines.")
+    ],
+    markers: Annotated[
+        Path | None,
+        typer.Option(help="COCO file of keypoints, or folder of outlines, masks or markers by id."),
+    ] = None,
+    method: Annotated[
+        Literal["grabcut", "watershed", "outline"],
+        typer.Option(help="How the skin line is found in what is begun."),
+    ] = "grabcut",
+    sheets: Annotated[
+        Path | None, typer.Option(help="Folder for sheets to review; OUT/sheets by default.")
+    ] = None,
+    workers: Workers = 0,
+    as_json: Json = False,
+) -> None:
+    """Draws outlines from markers: OUT/outlines/ID.json, sheets to review, and OUT/drawings/ID.json to correct."""
+    from boneage_cli.annotating import annotate_folder
+
+    result = annotate_folder(
+        images, out, markers=markers, method=method, sheets=sheets, workers=workers, quiet=as_json
+    )
+    _finish_folder(result, as_json)
+
+
 @app.command("train-segmentation")
 def train_segmentation(
     images: Annotated[Path, typer.Argument(metavar="IMAGES", help="Folder of radiographs.")],

@@ -7,10 +7,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .annotation import draw_annotation, find_outlines, read_outline
+    from .annotation import begin_drawing, draw_annotation, find_outlines, read_outline
+    from .drawings import Drawing, Stroke, draw_mask, read_drawing, write_drawing
     from .errors import AnnotationError, ModelError, SegmentationError
     from .exporting import export, initial_weights
     from .inference import Segmenter, default_model
+    from .marking import mark_keypoints, mark_outline, mark_strokes, read_keypoints
     from .metrics import dice, jaccard
     from .preprocessing import Preprocessing
     from .training import SegmentationRecipe, choose_threshold, predict_probabilities
@@ -20,31 +22,43 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AnnotationError",
+    "Drawing",
     "ModelError",
     "Preprocessing",
     "SegmentationError",
     "SegmentationRecipe",
     "Segmenter",
+    "Stroke",
     "Variation",
+    "begin_drawing",
     "build_unet",
     "choose_threshold",
     "default_model",
     "dice",
     "draw_annotation",
+    "draw_mask",
     "export",
     "find_outlines",
     "grow_markers",
     "initial_weights",
     "jaccard",
+    "mark_keypoints",
+    "mark_outline",
+    "mark_strokes",
     "predict_probabilities",
+    "read_drawing",
+    "read_keypoints",
     "read_outline",
+    "write_drawing",
 ]
 
 _MODULES: dict[str, tuple[str, ...]] = {
-    "annotation": ("draw_annotation", "find_outlines", "read_outline"),
+    "annotation": ("begin_drawing", "draw_annotation", "find_outlines", "read_outline"),
+    "drawings": ("Drawing", "Stroke", "draw_mask", "read_drawing", "write_drawing"),
     "errors": ("AnnotationError", "ModelError", "SegmentationError"),
     "exporting": ("export", "initial_weights"),
     "inference": ("Segmenter", "default_model"),
+    "marking": ("mark_keypoints", "mark_outline", "mark_strokes", "read_keypoints"),
     "metrics": ("dice", "jaccard"),
     "preprocessing": ("Preprocessing",),
     "training": ("SegmentationRecipe", "choose_threshold", "predict_probabilities"),

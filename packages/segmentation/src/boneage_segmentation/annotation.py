@@ -15,12 +15,14 @@ from boneage_imaging.codec import decode_colours
 from boneage_imaging.errors import DecodeError
 from boneage_imaging.geometry import resize
 
+from .drawings import Drawing, Method
 from .errors import AnnotationError
 from .files import write_whole
+from .marking import mark_outline, mark_strokes
 from .polygons import read_polygons
 from .watershed import fill_lines, flood, grow_markers, pick_hand
 
-__all__ = ["draw_annotation", "find_outlines", "read_outline"]
+__all__ = ["begin_drawing", "draw_annotation", "find_outlines", "read_outline"]
 
 # Best first. The tool's own image NAME.png lies beside its NAME_..._mask.png, so a bare NAME.png comes last.
 _SUFFIXES = ("_watershed_mask.png", "_color_mask.png", "_mask.png", ".json", ".png")
@@ -98,7 +100,7 @@ def read_outline(
     labels = _to_labels(pixels)
     if lower.endswith(("_watershed_mask.png", "_color_mask.png")):
         mask = pick_hand(fill_lines(labels, name), name)
-    elif lower.endswith("_mask.png") and len(np.unique(labels[labels != 0])) > 1 and _is_gray(pixels):
+    elif _are_markers(name, pixels, labels):
         if image is None:
             raise AnnotationError(
                 name, "it holds markers, not an outline; give NAME_watershed_mask.png, or the radiograph too"
@@ -107,6 +109,34 @@ def read_outline(
     else:
         mask = labels != 0
     return mask if size is None else resize(mask, size)
+
+
+def _are_markers(name: str, pixels: NDArray[Any], labels: NDArray[np.int32]) -> bool:
+    """Whether a picture holds PixelAnnotationTool's strokes: NAME_mask.png, gray, of two labels or more."""
+    lower = Path(name).name.lower()
+    plain = lower.endswith("_mask.png") and not lower.endswith(("_watershed_mask.png", "_color_mask.png"))
+    return plain and _is_gray(pixels) and len(np.unique(labels[labels != 0])) > 1
+
+
+def begin_drawing(data: bytes, name: str, image: Image, *, method: Method = "grabcut") -> Drawing:
+    """Begins a drawing with an outline file: its markers, or else its outline, taken as a rough one.
+
+    Args:
+        data: The file's bytes.
+        name: The file's name, by which its kind is known: see `read_outline`.
+        image: The radiograph, 2-D.
+        method: How the skin line is found.
+
+    Raises:
+        AnnotationError: It cannot be read, or is something else than its name says.
+    """
+    if not name.lower().endswith(".json"):
+        pixels = _decode(data, name)
+        labels = _to_labels(pixels)
+        if _are_markers(name, pixels, labels):
+            return mark_strokes(image, labels, method=method)
+    size = (int(image.shape[0]), int(image.shape[1]))
+    return mark_outline(read_outline(data, name, size), method=method)
 
 
 def _decode(data: bytes, name: str) -> NDArray[Any]:

@@ -14,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boneage_imaging import Image, Mask, fill_holes, smooth
+from boneage_imaging.codec import MAX_PIXELS
+from boneage_imaging.errors import DecodeError
+from boneage_imaging.header import check_pixels
 
 from .errors import AnnotationError
 from .growing import BACKGROUND, HAND, UNKNOWN, doubt, grow
@@ -21,10 +24,11 @@ from .polygons import Rings, check_corners, draw_polygons, to_plain
 
 __all__ = ["Drawing", "Method", "Stroke", "draw_mask", "read_drawing", "write_drawing"]
 
-Label = Literal["hand", "background"]
+Label = Literal["hand", "background", "unknown"]
 Method = Literal["grabcut", "watershed", "outline"]
-_LABELS = {"hand": HAND, "background": BACKGROUND}
+_LABELS = {"hand": HAND, "background": BACKGROUND, "unknown": UNKNOWN}
 _MIDDLE = 0.6  # of the way in
+_SPUR = 2.5  # of the rounding: half as thick is what no finger is
 _MAX_CORNERS = 200_000
 _MAX_BYTES = 1 << 24
 
@@ -34,7 +38,7 @@ class Stroke:
     """A marker.
 
     Attributes:
-        label: What lies under it.
+        label: What lies under it; `unknown` takes back what is marked there.
         rings: Corners (x, y), a pixel's centre being a whole number.
         width_px: Of the line through the corners; 0: what the rings enclose is marked, less their holes.
     """
@@ -93,9 +97,8 @@ def draw_mask(image: Image, drawing: Drawing) -> Mask:
         markers = _mark(image, start, drawing)
         if not (markers == HAND).any() or not (markers == BACKGROUND).any():
             raise AnnotationError("drawing", "both hand and background must be marked")
-        grown = smooth(
-            fill_holes(_main_region(grow(image, markers, drawing.method), markers)), drawing.smooth_px
-        )
+        found = fill_holes(_main_region(grow(image, markers, drawing.method), markers))
+        grown = smooth(_cut_spurs(found, drawing.smooth_px), drawing.smooth_px)
     for ring in drawing.remove:
         grown &= ~draw_polygons([[ring]], drawing.size, drawing.size)
     for ring in drawing.add:
@@ -134,6 +137,14 @@ def _cover(stroke: Stroke, size: tuple[int, int]) -> Mask:
     return canvas.astype(bool)
 
 
+def _cut_spurs(mask: Mask, smooth_px: float) -> Mask:
+    """Cuts off what is too thin for a hand: bits of a frame, above all along the picture's border."""
+    side = 2 * round(_SPUR * smooth_px) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    core = cv2.erode(mask.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return cv2.dilate(core, kernel).astype(bool)
+
+
 def _main_region(mask: Mask, markers: NDArray[np.uint8] | None) -> Mask:
     """The largest region; with markers, every region that holds some hand marker."""
     count, labels, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
@@ -154,8 +165,8 @@ def write_drawing(drawing: Drawing) -> bytes:
     content: dict[str, Any] = {
         "size": {"height": drawing.size[0], "width": drawing.size[1]},
         "method": drawing.method,
-        "margin_px": drawing.margin_px,
-        "smooth_px": drawing.smooth_px,
+        "margin_px": float(drawing.margin_px),
+        "smooth_px": float(drawing.smooth_px),
         **drawing.facts,
     }
     lines = [f' "{key}": {_compact(value)}' for key, value in content.items()]
@@ -220,12 +231,18 @@ def _ring(corners: Any) -> NDArray[np.float64]:
 
 
 def _check(drawing: Drawing, name: str) -> None:
+    if min(drawing.size) < 1:
+        raise AnnotationError(name, f"size {drawing.size}; 1 pixel or more each way would do")
+    try:
+        check_pixels(drawing.size, MAX_PIXELS)
+    except DecodeError as error:
+        raise AnnotationError(name, f"size {drawing.size}: {error.reason}") from error
     if drawing.method not in get_args(Method):
         raise AnnotationError(name, f"method {drawing.method!r}; {', '.join(get_args(Method))} would do")
     labels = {stroke.label for stroke in drawing.strokes}
     if not labels <= set(get_args(Label)):
         raise AnnotationError(
-            name, f"strokes labelled {sorted(map(str, labels))}; hand and background would do"
+            name, f"strokes labelled {sorted(map(str, labels))}; hand, background and unknown would do"
         )
     if any(not 0 <= stroke.width_px <= max(drawing.size) for stroke in drawing.strokes):
         raise AnnotationError(name, "a stroke's width_px must be from 0 to the picture's long side")

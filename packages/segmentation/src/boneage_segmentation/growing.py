@@ -52,6 +52,8 @@ def doubt(image: Image, markers: NDArray[np.uint8], within_px: float) -> NDArray
     Returns:
         The markers, fewer of them.
     """
+    if not ((markers == HAND).any() and (markers == BACKGROUND).any()):
+        return markers
     even = _even_out(to_uint8(image), markers)
     far = cv2.distanceTransform((markers == BACKGROUND).astype(np.uint8), cv2.DIST_L2, 5) > within_px
     wrong = ((markers == HAND) & (even < _GROUND + 36)) | (
@@ -65,7 +67,7 @@ def _even_out(image: NDArray[np.uint8], markers: NDArray[np.uint8]) -> NDArray[n
 
     What is darker than background is background, what is brighter than hand (bone) is hand.
     """
-    gray = cv2.GaussianBlur(image.astype(np.float32), (0, 0), 1.0)
+    gray = np.asarray(cv2.GaussianBlur(image.astype(np.float32), (0, 0), 1.0), np.float32)
     hand, ground = markers == HAND, markers == BACKGROUND
     even = _between(gray, hand, ground)
     # Tags and frames are no background to go by, and closed clefts are no hand.

@@ -92,7 +92,7 @@ def check_corners(polygons: Sequence[Rings], own: tuple[int, int], name: str) ->
             )
 
 
-def trace(mask: Mask, tolerance: float = 0.5) -> list[Rings]:
+def trace(mask: Mask, tolerance: float = 0.75) -> list[Rings]:
     """Traces a mask's regions as polygons, along the edges of its pixels.
 
     Args:
@@ -114,7 +114,7 @@ def trace(mask: Mask, tolerance: float = 0.5) -> list[Rings]:
     ]
 
 
-def _simplify(contour: NDArray[np.int32], tolerance: float) -> NDArray[np.float64]:
+def _simplify(contour: NDArray[Any], tolerance: float) -> NDArray[np.float64]:
     corners = cv2.approxPolyDP(contour, tolerance * _SUPERSAMPLING, True).reshape(-1, 2)
     return np.asarray(np.round((corners + 0.5) / _SUPERSAMPLING - 0.5, 1), np.float64)
 
@@ -143,7 +143,7 @@ def write_polygons(polygons: Sequence[Rings], size: tuple[int, int], facts: dict
 
 def to_plain(ring: NDArray[np.float64]) -> list[list[float]]:
     """Corners as plain numbers, in tenths of a pixel."""
-    return [[int(v) if v == int(v) else round(v, 1) for v in corner] for corner in ring.tolist()]
+    return [[int(v) if v == int(v) else round(v, 1) for v in corner] for corner in np.asarray(ring).tolist()]
 
 
 def draw_polygons(polygons: Sequence[Rings], own: tuple[int, int], size: tuple[int, int]) -> Mask:
@@ -165,7 +165,7 @@ def draw_polygons(polygons: Sequence[Rings], own: tuple[int, int], size: tuple[i
     mask = np.zeros(canvas_size, np.uint8)
     for rings in polygons:
         # Vertices are pixel centres in the original.
-        scaled = [((ring + 0.5) * scale - 0.5) for ring in rings if ring.size]
+        scaled = [((np.asarray(ring) + 0.5) * scale - 0.5) for ring in rings if len(ring)]
         if scaled:
             _draw(mask, scaled)
     shares = cv2.resize(mask, (size[1], size[0]), interpolation=cv2.INTER_AREA)  # of 255

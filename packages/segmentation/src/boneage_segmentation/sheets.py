@@ -52,12 +52,13 @@ def _outlined(image: Image, mask: Mask, size: tuple[int, int]) -> NDArray[np.uin
     part = _raise_contrast(to_uint8(image)[top:bottom, left:right])
     scale = min(size[0] / part.shape[0], size[1] / part.shape[1])
     shape = (max(1, int(part.shape[1] * scale)), max(1, int(part.shape[0] * scale)))
-    picture = cv2.cvtColor(cv2.resize(part, shape, interpolation=cv2.INTER_CUBIC), cv2.COLOR_GRAY2BGR)
+    larger = cv2.resize(part, shape, interpolation=cv2.INTER_CUBIC)
+    picture = np.asarray(cv2.cvtColor(larger, cv2.COLOR_GRAY2BGR), np.uint8)
     _mark_places(picture, (top, left), scale)
     for ring in (ring for rings in trace(mask) for ring in rings):
         corners = np.rint(((ring - (left, top) + 0.5) * scale - 0.5) * 16).astype(np.int32)
         cv2.polylines(picture, [corners], True, _LINE, 1, cv2.LINE_AA, shift=4)
-    return np.asarray(picture, np.uint8)
+    return picture
 
 
 def _mark_places(picture: NDArray[np.uint8], corner: tuple[int, int], scale: float) -> None:

@@ -12,7 +12,7 @@ from boneage_imaging import Image, Mask
 
 from .errors import AnnotationError
 
-__all__ = ["fill_lines", "flood", "grow_markers", "pick_hand"]
+__all__ = ["fill_lines", "find_background", "flood", "grow_markers", "pick_hand"]
 
 _MAX_REGIONS = 64  # a hand's outline has a few
 
@@ -101,9 +101,14 @@ def pick_hand(labels: NDArray[np.int32], name: str) -> Mask:
     Raises:
         AnnotationError: All is background.
     """
-    border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    values, counts = np.unique(border, return_counts=True)
-    mask = np.asarray(labels != values[np.argmax(counts)])
+    mask = np.asarray(labels != find_background(labels))
     if not mask.any():
         raise AnnotationError(name, "no region beside the background")
     return mask
+
+
+def find_background(labels: NDArray[np.int32]) -> int:
+    """The label that holds most of the picture's border."""
+    border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    values, counts = np.unique(border, return_counts=True)
+    return int(values[np.argmax(counts)])
