@@ -22,6 +22,7 @@ import boneage_sparkrun
 
 from ..servers.hdfs import Hdfs
 from ..servers.spark import Spark
+from .conftest import PATIENT
 from .processes import COMMAND
 
 __all__ = ["FAULTS", "Cluster", "Outcome"]
@@ -123,18 +124,18 @@ def no_permission(cluster: Cluster) -> Outcome:
     return cluster.run(environment={"HADOOP_USER_NAME": "stranger"})
 
 
-def quota_full(cluster: Cluster, names: int = 3) -> Outcome:
+def quota_full(cluster: Cluster, names: int = 3, *more: str) -> Outcome:
     """The folder may hold so many files and folders, itself among them."""
     path = f"/quota-{names}"
     uri = f"{cluster.hdfs.uri}{path}"
     boneage_sparkrun.open_storage(uri, cluster.hdfs.web).make_folder(uri)
     cluster.hdfs.set_quota(path, names=names)
-    return cluster.run(out=f"{uri}/run")
+    return cluster.run(*more, out=f"{uri}/run")
 
 
 def quota_full_on_workers(cluster: Cluster) -> Outcome:
     """Full after the driver has written what it writes, so that workers meet it."""
-    return quota_full(cluster, names=15)
+    return quota_full(cluster, 15, PATIENT)
 
 
 def wrong_master(cluster: Cluster) -> Outcome:
@@ -160,7 +161,7 @@ def too_few_slots(cluster: Cluster) -> Outcome:
 def executor_out_of_memory(cluster: Cluster) -> Outcome:
     """Each worker's Python may have 300 MB."""
     return cluster.run(
-        *("--spark-conf", "spark.executor.pyspark.memory=300m"), out=cluster.folder / "run-memory"
+        *("--spark-conf", "spark.executor.pyspark.memory=300m", PATIENT), out=cluster.folder / "run-memory"
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from ..servers.fixtures import hdfs, processes, spark, whole_hdfs, yarn
 
-__all__ = ["SMALL", "Done", "boneage", "hdfs", "processes", "spark", "whole_hdfs", "yarn"]
+__all__ = ["PATIENT", "SMALL", "Done", "boneage", "hdfs", "processes", "spark", "whole_hdfs", "yarn"]
 
 SMALL = """
 shard_size = 8
@@ -33,6 +33,10 @@ epochs = 1
 jaccard = 0.0
 mad_share = 100.0
 """
+
+
+# What a loaded machine needs to start executors.
+PATIENT = "--spark-conf=spark.scheduler.maxRegisteredResourcesWaitingTime=180s"
 
 
 @dataclass(frozen=True)

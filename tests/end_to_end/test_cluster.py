@@ -15,11 +15,12 @@ import boneage_cli
 from ..servers.hadoop import pyspark_folder
 from ..servers.processes import Processes
 from ..servers.spark import Spark
-from .conftest import boneage
+from .conftest import PATIENT, boneage
 from .processes import left_behind, start, wait_for
 from .run_files import files, stages_done
 
 SMALL_JVMS = (
+    PATIENT,
     "--spark-conf=spark.driver.memory=512m",
     "--spark-conf=spark.executor.memory=512m",
     "--spark-conf=spark.yarn.am.memory=256m",

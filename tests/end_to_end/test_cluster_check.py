@@ -16,9 +16,9 @@ from boneage_sparkrun.java import find_java_home
 
 from ..servers.processes import Processes
 from ..servers.spark import Spark
-from .conftest import boneage
+from .conftest import PATIENT, boneage
 
-SMALL = ("--spark-conf", "spark.executor.memory=512m", "--spark-conf", "spark.driver.memory=512m")
+SMALL = (PATIENT, "--spark-conf", "spark.executor.memory=512m", "--spark-conf", "spark.driver.memory=512m")
 
 
 def check(spark, *arguments):

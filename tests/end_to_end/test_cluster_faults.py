@@ -19,7 +19,7 @@ from .cluster_faults import (
     wrong_hdfs_address,
     wrong_master,
 )
-from .conftest import boneage
+from .conftest import PATIENT, boneage
 from .processes import start, wait_for
 from .run_files import files
 
@@ -68,7 +68,7 @@ def test_a_run_outlives_a_datanode_that_is_killed_amid_it(whole_hdfs, spark, tmp
     call = ("run", "--only", "ingest", "--config", settings)
     cluster = (
         *("--engine", "spark", "--master", spark.uri, "--spark-conf=spark.executor.memory=512m"),
-        "--spark-conf=spark.driver.memory=512m",
+        *("--spark-conf=spark.driver.memory=512m", PATIENT),
     )
     site = {"HADOOP_CONF_DIR": str(whole_hdfs.configuration)}
     running = start((*call, "--out", out, *cluster), tmp_path / "log", **site)

@@ -56,6 +56,11 @@ def test_spark_says_itself_how_long_to_wait():
     found = [SparkSettings(conf={key: text}).waiting_seconds for text in given]
     assert found == [0.5, 7, 90, 120, 60]
     assert SparkSettings(start_seconds=3).waiting_seconds == 3
+    assert (
+        SparkSettings(master="yarn").waiting_seconds
+        > SparkSettings(master="spark://h:1").waiting_seconds
+        > 10
+    )
     with pytest.raises(EngineError, match=f"{key}=soon; a time such as 90s"):
         SparkSettings(conf={key: "soon"}).waiting_seconds  # noqa: B018
 

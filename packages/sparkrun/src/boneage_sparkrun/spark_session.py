@@ -44,7 +44,7 @@ class SparkSettings:
         conf: Further settings of Spark; they go before ours. Its own spark.scheduler.maxRegisteredResourcesWaitingTime
             goes before `start_seconds`.
         log: A file for what Spark tells; None: nowhere.
-        start_seconds: How long executors may take to come up.
+        start_seconds: How long executors may take to come up; None: 20, and 60 on YARN, which copies files first.
     """
 
     master: str | None = None
@@ -53,14 +53,15 @@ class SparkSettings:
     archive: Uri | None = None
     conf: Mapping[str, str] = field(default_factory=dict)
     log: Path | None = None
-    start_seconds: float = 20.0
+    start_seconds: float | None = None
 
     @property
     def waiting_seconds(self) -> float:
         """How long executors may take, by Spark's own setting if it is given."""
         given = self.conf.get(_WAITING)
         if given is None:
-            return self.start_seconds
+            usual = 60.0 if self.master == "yarn" else 20.0
+            return usual if self.start_seconds is None else self.start_seconds
         found = re.fullmatch(r"(\d+)(ms|s|m|min)?", given)
         if not found:
             raise EngineError(f"received {_WAITING}={given}; a time such as 90s would do")
