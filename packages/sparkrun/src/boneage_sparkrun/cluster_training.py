@@ -266,10 +266,10 @@ def _cluster(
             num_ps=0,
             input_mode=tensorflow.InputMode.SPARK,
             master_node="chief",
-            reservation_timeout=int(settings.start_seconds),
+            reservation_timeout=int(settings.waiting_seconds),
         )
     except SystemExit as error:  # so it says that a worker did not start
-        reason = tensorflow.tf_status.get("error", f"not all came up within {settings.start_seconds:.0f} s")
+        reason = tensorflow.tf_status.get("error", f"not all came up within {settings.waiting_seconds:.0f} s")
         raise EngineError(
             f"{training.name}: the {plan.workers} training workers did not start: {reason}"
         ) from error
