@@ -13,7 +13,7 @@ import pytest
 import boneage_cli
 
 from ..servers.hadoop import pyspark_folder
-from ..servers.processes import Processes
+from ..servers.processes import QUICK_JAVA, Processes
 from ..servers.spark import Spark
 from .conftest import PATIENT, boneage
 from .processes import left_behind, start, wait_for
@@ -24,6 +24,8 @@ SMALL_JVMS = (
     "--spark-conf=spark.driver.memory=512m",
     "--spark-conf=spark.executor.memory=512m",
     "--spark-conf=spark.yarn.am.memory=256m",
+    f"--spark-conf=spark.executor.extraJavaOptions={QUICK_JAVA}",
+    f"--spark-conf=spark.driver.extraJavaOptions={QUICK_JAVA}",
 )
 
 
@@ -45,31 +47,51 @@ def copied_run(run_folder, tmp_path):
     return tmp_path / "run"
 
 
-@pytest.fixture(scope="module")
-def run_by_one_thread(tmp_path_factory, settings):
-    """Here a training takes as many threads as there are workers, and sums in another order with each number."""
-    folder = tmp_path_factory.mktemp("runs") / "one-thread"
-    done = boneage("run", "all", "--config", settings, "--out", folder, "--workers", 1)
+@pytest.fixture
+def labelled(phantoms, site, tmp_path):
+    """Radiographs with labels in HDFS; the hand is found by the shipped model, as there are no outlines."""
+    shutil.copytree(phantoms / "images", tmp_path / "labelled")
+    shutil.copy(phantoms / "labels.csv", tmp_path / "labelled")
+    done = boneage("upload", tmp_path / "labelled", f"{site}/labelled", "--shard-size", 8)
     assert done.code == 0, done.err
-    return folder
+    return f"{site}/labelled"
 
 
 def test_a_run_whose_driver_was_killed_goes_on_to_the_files_of_one_machine(
-    cluster, spark, site, run_by_one_thread, settings, tmp_path
+    cluster, spark, site, labelled, settings, tmp_path
 ):
-    out, log = f"{site}/runs/killed", tmp_path / "log"
-    call = ("run", "all", "--config", settings, "--out", out, *cluster)
-    driver = start(call, log)
+    here, there, log = tmp_path / "here", f"{site}/runs/killed", tmp_path / "log"
+    call = ("run", "all", "--config", settings, "--data", labelled, "--out")
+    driver = start((*call, there, *cluster), log)
     wait_for(lambda: driver.poll() is not None or "segment ..." in log.read_text().splitlines(), "no segment")
     wait_for(lambda: driver.poll() is not None or spark.executors(), "no executor")
     os.kill(driver.pid, signal.SIGKILL)
     assert driver.wait(60) == -signal.SIGKILL, log.read_text()
     wait_for(lambda: not left_behind(driver.pid) and not spark.executors(), "the driver's processes stay")
-    done = boneage(*call)
+    done = boneage(*call, there, *cluster)
     assert done.code == 0, done.err
     assert stages_done(done.err)[0] == "segment"
-    assert files(out) == files(run_by_one_thread)
+    # Two folds side by side, a process and a thread each, as there: more threads sum in another order.
+    alone = boneage(*call, here, "--workers", 2)
+    assert alone.code == 0, alone.err
+    assert files(there) == files(here)
     wait_for(lambda: not spark.executors(), "executors stay")
+
+
+def test_two_workers_train_one_network_as_one_process_does(
+    cluster, run_folder, copied_run, phantoms, settings
+):
+    done = boneage("run", "--only", "train-segmentation", "--config", settings, "--out", copied_run, *cluster)
+    assert done.code == 0, done.err
+    histories = [
+        json.loads((run / "train-segmentation" / "history.json").read_bytes())
+        for run in (run_folder, copied_run)
+    ]
+    for one, other in zip(*histories, strict=True):
+        assert one == pytest.approx(other, rel=1e-3)
+    model = copied_run / "train-segmentation" / "model"
+    done = boneage("segment", phantoms / "images", copied_run.parent / "masks", "--model", model)
+    assert done.code == 0, done.err
 
 
 def test_packed_radiographs_in_hdfs_are_taken_in_by_the_workers(cluster, site, phantoms, settings, tmp_path):

@@ -7,7 +7,7 @@ import subprocess
 
 from .conftest import boneage
 from .processes import COMMAND
-from .test_resume import files
+from .run_files import files
 
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
 

@@ -13,7 +13,11 @@ from types import TracebackType
 
 from . import keeper
 
-__all__ = ["Processes", "ServerError", "free_port", "wait_until"]
+__all__ = ["QUICK_JAVA", "Processes", "ServerError", "free_port", "wait_until"]
+
+
+QUICK_JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+"""Options of a Java that starts quickly and will not run for long."""
 
 
 class ServerError(RuntimeError):

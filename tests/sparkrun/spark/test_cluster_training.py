@@ -13,10 +13,14 @@ from boneage_sparkrun import EngineError, ListFeed, fit, shard_name, write_shard
 from boneage_sparkrun.cluster_training import ClusterTraining, train_on_cluster
 from boneage_sparkrun.spark_session import SparkSettings
 
+from ...servers.processes import QUICK_JAVA
+
 WORK = str(Path(__file__).parents[1])
 CONF = {
     "spark.executor.memory": "512m",
     "spark.driver.memory": "512m",
+    "spark.driver.extraJavaOptions": QUICK_JAVA,
+    "spark.executor.extraJavaOptions": QUICK_JAVA,
     "spark.executorEnv.PYTHONPATH": WORK,
 }
 # Uneven, one of them empty, more than workers.

@@ -13,9 +13,9 @@ from boneage_sparkrun.java import find_java_home
 
 from ...servers import keeper
 from ...servers.hadoop import HADOOP_VERSION, pyspark_folder
+from ...servers.processes import QUICK_JAVA
 
 _ROOT = Path(__file__).parents[3]
-_QUICK_JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 _JOB = """
 import sys
 from pyspark.sql import SparkSession
@@ -46,12 +46,12 @@ time.sleep(600)
 
 
 def run_job(master: str, target: str, *settings: str, environment: dict[str, str] | None = None) -> None:
-    quick = f"spark.executor.extraJavaOptions={_QUICK_JAVA}"
+    quick = f"spark.executor.extraJavaOptions={QUICK_JAVA}"
     local = {
         "SPARK_LOCAL_IP": "127.0.0.1",
         "JAVA_HOME": str(find_java_home()),
         "PYSPARK_PYTHON": sys.executable,  # an engine of this process may have named another
-        "SPARK_SUBMIT_OPTS": _QUICK_JAVA,
+        "SPARK_SUBMIT_OPTS": QUICK_JAVA,
     }
     small = ("spark.executor.memory=512m", "spark.cores.max=1", "spark.ui.enabled=false", *settings)
     command = (sys.executable, "-c", _JOB, master, target, quick, *small)
@@ -79,13 +79,6 @@ def test_hdfs_answers_with_both_datanodes(hdfs):
 
 def test_spark_works_on_files_in_hdfs(spark, hdfs):
     run_job(spark.uri, f"{hdfs.uri}/jobs/standalone")
-
-
-def test_yarn_works_on_files_in_hdfs(yarn, hdfs):
-    # With its jars on the machine already, Spark need not upload them.
-    jars = f"spark.yarn.jars=local:{pyspark_folder()}/jars/*"
-    configuration = {"HADOOP_CONF_DIR": str(yarn.configuration)}
-    run_job("yarn", f"{hdfs.uri}/jobs/yarn", jars, "spark.executor.instances=1", environment=configuration)
 
 
 def test_no_server_outlives_a_starter_that_was_killed(tmp_path):

@@ -17,10 +17,14 @@ from boneage_sparkrun import EngineError, LocalEngine, MapResult, MapTask, read_
 from boneage_sparkrun.spark_engine import SparkEngine
 from boneage_sparkrun.spark_session import SparkSettings
 
+from ...servers.processes import QUICK_JAVA
+
 WORK = str(Path(__file__).parents[1])
 CONF = {
     "spark.executor.memory": "512m",
     "spark.driver.memory": "512m",
+    "spark.driver.extraJavaOptions": QUICK_JAVA,
+    "spark.executor.extraJavaOptions": QUICK_JAVA,
     "spark.executorEnv.PYTHONPATH": WORK,
 }
 ONE_FAILURE = CONF | {"spark.task.maxFailures": "1"}  # a task is not tried again

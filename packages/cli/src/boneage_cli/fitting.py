@@ -9,6 +9,7 @@ from boneage_cli.config import to_dict
 from boneage_cli.errors import DataError
 from boneage_cli.labels import write_table
 from boneage_cli.models import find_shipped_segmentation
+from boneage_regression.folds import inner_part
 from boneage_sparkrun.place import Place
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["train_regression", "train_segmentation"]
 
+_TASKS = "boneage_cli.training_tasks"
 _OUT_OF_FOLD = ("id", "fold", "age_months", "age_months_without_sex")
 
 
@@ -25,10 +27,11 @@ def train_segmentation(run: Run) -> dict[str, Any]:
     Where a model is given it is taken as it is; where there is no outline to train on, the shipped one.
     """
     folder = run.output
-    outlined = sum(
-        case["part"] == "train" and case["outline"] is not None
+    outlined = [
+        case["case_id"]
         for case in run.workspace.records(("ingest", "split"), ("part", "outline"))
-    )
+        if case["part"] == "train" and case["outline"] is not None
+    ]
     if run.segmentation_model or run.masks_given or not outlined:
         given = Place(run.segmentation_model or find_shipped_segmentation())
         given.copy_folder(folder / "model")
@@ -39,7 +42,8 @@ def train_segmentation(run: Run) -> dict[str, Any]:
     argument = {
         "shards": run.workspace.shard_table(("ingest", "split")),
         "recipe": to_dict(recipe) | {"seed": run.config.seed},
-        "inner_share": run.config.split.inner_share,
+        "outlined": len(outlined),
+        "inner": sorted(inner_part(outlined, run.config.split.inner_share)),
         "init": (run.init or {}).get("train-segmentation"),
         "licence": run.config.licence,
         "log": str(log),
@@ -49,9 +53,35 @@ def train_segmentation(run: Run) -> dict[str, Any]:
         "threads": run.engine.threads(1),
     }
     with run.progress.following([log], recipe.epochs):
-        (result,) = run.engine.run("boneage_cli.training_tasks:fit_segmentation", [argument])
+        result = _fit_segmentation(run, argument)
     _write_json(folder / "history.json", _timeless(result.pop("history")))
-    return {"trained": True, "outlines": outlined, **result}
+    return {"trained": True, "outlines": len(outlined), **result}
+
+
+def _fit_segmentation(run: Run, argument: dict[str, Any]) -> dict[str, Any]:
+    """In a process of its own; on a cluster in as many as it has slots, together."""
+    from boneage_sparkrun.spark_engine import SparkEngine
+
+    if not isinstance(run.engine, SparkEngine):
+        return run.engine.run(f"{_TASKS}:fit_segmentation", [argument])[0]
+    from boneage_sparkrun.cluster_training import ClusterTraining, train_on_cluster
+
+    recipe = argument["recipe"]
+    training = ClusterTraining(
+        "train-segmentation",
+        argument["shards"],
+        f"{_TASKS}:select_outlined",
+        f"{_TASKS}:fit_segmentation_together",
+        batch_size=recipe["batch_size"],
+        seed=recipe["seed"],
+        config=argument,
+    )
+    return train_on_cluster(training, run.engine.settings, lambda event: _tell_recovery(run, event))
+
+
+def _tell_recovery(run: Run, event: dict[str, Any]) -> None:
+    if event["kind"] == "recovery":
+        run.progress.note(f"a new cluster goes on from the last checkpoint: {event['reason']}")
 
 
 def train_regression(run: Run) -> dict[str, Any]:
@@ -85,7 +115,7 @@ def train_regression(run: Run) -> dict[str, Any]:
         for fold, log in enumerate(logs)
     ]
     with run.progress.following(logs, recipe.epochs * folds):
-        fitted = run.engine.run("boneage_cli.training_tasks:fit_fold", arguments)
+        fitted = run.engine.run(f"{_TASKS}:fit_fold", arguments)
     return _join(run, folder, fitted)
 
 
@@ -115,7 +145,7 @@ def _join(run: Run, folder: Place, fitted: list[dict[str, Any]]) -> dict[str, An
         "folder": str(folder / "model"),
         "threads": run.engine.threads(1),
     }
-    (summary,) = run.engine.run("boneage_cli.training_tasks:join_folds", [argument])
+    (summary,) = run.engine.run(f"{_TASKS}:join_folds", [argument])
     segmentation.copy_folder(folder / "model" / "segmentation")
     return {"cases": len(rows), **summary}
 

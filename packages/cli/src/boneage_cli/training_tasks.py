@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,17 +17,68 @@ from boneage_regression.folds import inner_part
 from boneage_sparkrun.place import Place
 from boneage_sparkrun.scratch import temporary_files_in_scratch
 
-__all__ = ["fit_fold", "fit_segmentation", "join_folds"]
+if TYPE_CHECKING:
+    from boneage_sparkrun.cluster_node import ClusterWorker
+    from boneage_sparkrun.feed import Feed
+
+__all__ = ["fit_fold", "fit_segmentation", "fit_segmentation_together", "join_folds", "select_outlined"]
 
 Row = dict[str, Any]
 _WEIGHTS = "fold.weights.h5"
 
 
+def select_outlined(case: Row, argument: dict[str, Any]) -> tuple[str, Row] | None:
+    """Parts the outlined radiographs of the training part in those to train on and those to choose by."""
+    if case["part"] != "train" or case["outline"] is None:
+        return None
+    kind = "validation" if case["case_id"] in argument["inner"] else "train"
+    return kind, {name: case[name] for name in ("case_id", "image", "outline")}
+
+
 @temporary_files_in_scratch()
 def fit_segmentation(argument: dict[str, Any]) -> dict[str, Any]:
-    """Trains the segmentation; epoch and threshold are chosen on the inner part."""
-    libraries = Place(argument["libraries"])
-    _start(libraries, argument["threads"])
+    """Trains the segmentation in this process; epoch and threshold are chosen on the inner part."""
+    _start(Place(argument["libraries"]), argument["threads"])
+    from boneage_sparkrun.feed import ListFeed
+
+    cases = _cases(argument["shards"], ("image", "outline", "part"))
+    chosen = [found for case in cases if (found := select_outlined(case, argument)) is not None]
+    rows, inner = (
+        [_decoded(row) for kind, row in chosen if kind == wanted] for wanted in ("train", "validation")
+    )
+    recipe = argument["recipe"]
+    return _segmentation(argument, ListFeed(rows, recipe["batch_size"], recipe["seed"]), inner)
+
+
+@temporary_files_in_scratch()
+def fit_segmentation_together(argument: dict[str, Any], worker: ClusterWorker) -> dict[str, Any]:
+    """Trains the segmentation as one of several workers; see `boneage_sparkrun.cluster_training`."""
+    inner = [_decoded(row) for row in worker.validation()]
+    return _segmentation(argument, _DecodedFeed(worker.feed), inner, worker)
+
+
+@dataclass(frozen=True)
+class _DecodedFeed:
+    """A cluster's rows travel as files; here they are pictures again."""
+
+    feed: Feed
+
+    @property
+    def steps(self) -> int:
+        return self.feed.steps
+
+    def epoch(self, epoch: int) -> Iterator[list[Row]]:
+        for rows in self.feed.epoch(epoch):
+            yield [_decoded(row) for row in rows]
+
+
+def _decoded(row: Row) -> Row:
+    return row | {"image": decode(row["image"]), "outline": decode_mask(row["outline"])}
+
+
+def _segmentation(
+    argument: dict[str, Any], feed: Feed, inner: list[Row], worker: ClusterWorker | None = None
+) -> dict[str, Any]:
     from boneage_segmentation.training import (
         SegmentationRecipe,
         choose_threshold,
@@ -33,35 +86,55 @@ def fit_segmentation(argument: dict[str, Any]) -> dict[str, Any]:
         initial_weights,
         predict_probabilities,
     )
+    from boneage_sparkrun.checkpoints import Checkpoints
     from boneage_sparkrun.training import fit
 
     recipe = replaced(SegmentationRecipe(), argument["recipe"], where="segmentation")
-    rows = [
-        {"case_id": case["case_id"], "image": decode(case["image"]), "outline": decode_mask(case["outline"])}
-        for case in _cases(argument["shards"], ("image", "outline", "part"))
-        if case["part"] == "train" and case["outline"] is not None
-    ]
-    train, inner = _inner(rows, argument["inner_share"])
     initial = initial_weights(argument["init"], recipe) if argument["init"] else None
-    result = fit(recipe, validation=inner, initial=initial, **_fit_settings(recipe, train, argument))
-    probabilities, masks = predict_probabilities(result.model, recipe, inner)
+    is_first = worker is None or worker.is_first
+    result = fit(
+        recipe,
+        feed,
+        validation=inner,
+        initial=initial,
+        checkpoints=Checkpoints(argument["checkpoints"], read_only=not is_first),
+        progress=_EpochReport(EpochLog(Place(argument["log"])) if is_first else None, worker),
+        strategy=worker.strategy if worker else None,
+        batch_size=worker.share if worker else None,
+    )
+    if not is_first:
+        return {}
+    model = result.model
+    if worker:  # one that belongs to this worker alone
+        model = recipe.build_model()
+        model.set_weights(result.model.get_weights())
+    probabilities, masks = predict_probabilities(model, recipe, inner)
     threshold = choose_threshold(probabilities, masks)
     summary = {
-        "train": len(train),
+        "train": argument["outlined"] - len(inner),
         "inner": len(inner),
         "best_epoch": result.best_epoch,
         "threshold": threshold,
     }
-    with stderr_into(libraries), Place(argument["folder"]).filled() as folder:
+    with stderr_into(Place(argument["libraries"])), Place(argument["folder"]).filled() as folder:
         export(
-            result.model,
-            recipe,
-            folder,
-            threshold=threshold,
-            summary=summary,
-            licence=argument["licence"] or None,
+            model, recipe, folder, threshold=threshold, summary=summary, licence=argument["licence"] or None
         )
     return summary | {"history": result.history}
+
+
+@dataclass(frozen=True)
+class _EpochReport:
+    """Tells of each epoch in the training's log, and to the cluster."""
+
+    log: EpochLog | None
+    worker: ClusterWorker | None
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        if self.log:
+            self.log(event)
+        if self.worker:
+            self.worker.progress(event)
 
 
 @temporary_files_in_scratch()
