@@ -20,7 +20,6 @@ from checks.packages import NAMES, ROOT, Package, read_packages
 UV = os.environ.get("UV", "uv")
 WORKFLOW = ".github/workflows/check.yml"
 PYTEST = ("pytest", "-q", "--durations=5")
-LANES = min(2, os.cpu_count() or 1)  # commands at a time: one mostly waits for servers to start
 Command = tuple[str, tuple[str, ...], Path]
 _PRINTING = threading.Lock()
 
@@ -110,11 +109,13 @@ def main() -> int:
     if unknown:
         print(f"there is no part {', '.join(unknown)}; there are {', '.join(parts)}")
         return 2
-    # The longest begins first, beside all others.
-    chosen = sorted((c for part in wanted for c in parts[part]), key=lambda c: c not in parts["end_to_end"])
-    with ThreadPoolExecutor(LANES) as lanes:
-        good = list(lanes.map(lambda command: run(*command), chosen))
-    failed = [name for (name, _, _), is_good in zip(chosen, good, strict=True) if not is_good]
+    chosen = [command for part in wanted for command in parts[part]]
+    # Servers and what waits for them have a core; all else has the other.
+    with_servers = [*parts["end_to_end"], *(c for c in parts["sparkrun"] if "--extra" in c[1])]
+    lanes = [[c for c in chosen if c in with_servers], [c for c in chosen if c not in with_servers]]
+    with ThreadPoolExecutor(min(len(lanes), os.cpu_count() or 1)) as pool:
+        ended = pool.map(lambda lane: [(command[0], run(*command)) for command in lane], lanes)
+        failed = [name for lane in ended for name, is_good in lane if not is_good]
     print(f"\nfailed: {', '.join(failed)}" if failed else "\nall good")
     return 1 if failed else 0
 
