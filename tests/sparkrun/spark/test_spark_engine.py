@@ -101,7 +101,7 @@ def test_an_exception_comes_back_with_its_traceback(engine):
             r"127\.0\.0\.1: an executor was lost: Command exited with code 137; too little memory",
         ),
         ("end_with_memory", False, ": a worker's Python was ended from outside; too little memory"),
-        ("want_memory", False, "a worker is out of memory: MemoryError: ; too little memory"),
+        ("want_memory", False, "a worker is out of memory: MemoryError: ; more memory"),
     ],
 )
 def test_a_want_of_memory_is_one_message(spark, function, on_cluster, said):

@@ -6,15 +6,16 @@ import re
 
 __all__ = ["MORE_MEMORY", "told"]
 
-MORE_MEMORY = "too little memory is a common cause; more of it an executor, or fewer cores of each, may help"
+MORE_MEMORY = "more memory an executor, or fewer cores of each, may help"
+_OFTEN_MEMORY = f"too little memory is a common cause: {MORE_MEMORY}"
 _PACK = "an environment packed for the workers would do"
 # What to look for in the whole text, and what it means; the first that fits.
 _MEANINGS = (
     (
         r"ExecutorLostFailure \(executor \S+ [^)]*\) Reason: (?P<what>[^\n]+)",
-        f"an executor was lost: {{what}}; {MORE_MEMORY}",
+        f"an executor was lost: {{what}}; {_OFTEN_MEMORY}",
     ),
-    (r"Python worker exited unexpectedly", f"a worker's Python was ended from outside; {MORE_MEMORY}"),
+    (r"Python worker exited unexpectedly", f"a worker's Python was ended from outside; {_OFTEN_MEMORY}"),
     (r"OutOfMemoryError: (?P<what>[^\n]+)", f"an executor is out of memory: {{what}}; {MORE_MEMORY}"),
     (
         r"(?P<what>failed to map segment|Cannot allocate memory)",
