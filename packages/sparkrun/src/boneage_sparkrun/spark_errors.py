@@ -23,7 +23,7 @@ _MEANINGS = (
     ),
     (r'Cannot run program "(?P<what>[^"]+)"', f"there is no {{what}} on the worker; {_PACK}"),
     (
-        r"PYTHON_VERSION_MISMATCH\] .*version: (?P<there>[\d.]+) than that in driver: (?P<here>[\d.]+)",
+        r"PYTHON_VERSION_MISMATCH\] .*version: (?P<there>\d+\.\d+) than that in driver: (?P<here>\d+\.\d+)",
         f"the worker has Python {{there}}, the driver {{here}}; {_PACK}",
     ),
     (r"^(?P<what>ModuleNotFoundError: .*)$", f"{{what}}; {_PACK}"),
