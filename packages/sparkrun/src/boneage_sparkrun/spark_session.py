@@ -44,7 +44,7 @@ class SparkSettings:
         conf: Further settings of Spark; they go before ours. Its own spark.scheduler.maxRegisteredResourcesWaitingTime
             goes before `start_seconds`.
         log: A file for what Spark tells; None: nowhere.
-        start_seconds: How long executors may take to come up; None: 20, and 60 on YARN, which copies files first.
+        start_seconds: How long executors may take to come up; None: 15, and 60 on YARN, which copies files first.
     """
 
     master: str | None = None
@@ -60,7 +60,7 @@ class SparkSettings:
         """How long executors may take, by Spark's own setting if it is given."""
         given = self.conf.get(_WAITING)
         if given is None:
-            usual = 60.0 if self.master == "yarn" else 20.0
+            usual = 60.0 if self.master == "yarn" else 15.0
             return usual if self.start_seconds is None else self.start_seconds
         found = re.fullmatch(r"(\d+)(ms|s|m|min)?", given)
         if not found:
