@@ -26,7 +26,7 @@ from .spark_errors import told
 from .spark_session import SparkSettings, spark_context
 from .storage import Uri, absolute
 
-__all__ = ["ClusterTraining", "train_on_cluster"]
+__all__ = ["ClusterTraining", "put_all", "train_on_cluster"]
 
 Progress = Callable[[dict[str, Any]], None]
 _PER_PART = 32  # validation rows that travel together
@@ -196,9 +196,7 @@ class _Feed:
         if self.plan is None:
             list(rows)
         else:
-            step = self.plan.step
-            parts = itertools.groupby(rows, key=lambda keyed: step(keyed[0]))
-            _put_all(node, self.wanted, ([row for _, row in part] for _, part in parts))
+            put_all(node, self.wanted, self.plan.parts(rows))
         yield {"index": index, **node.wait_for_wish(self.wanted)}
 
 
@@ -215,7 +213,7 @@ class _Validation:
         list(tasks)
         index, node = find_node(self.nodes)
         rows = (row for kind, row in self.read(self.sources) if kind != "train")
-        _put_all(node, self.wanted, iter(lambda: list(itertools.islice(rows, _PER_PART)), []))
+        put_all(node, self.wanted, iter(lambda: list(itertools.islice(rows, _PER_PART)), []))
         yield {"index": index, **node.wait_for_wish(self.wanted)}
 
 
@@ -232,7 +230,8 @@ class _Leave:
         yield {"index": index, "wants": None, "done": True}
 
 
-def _put_all(node: Node, wanted: Any, parts: Iterable[list[dict[str, Any]]]) -> None:
+def put_all(node: Node, wanted: Any, parts: Iterable[list[dict[str, Any]]]) -> None:
+    """Feeds a worker with what it wanted, part by part, and says where that ends."""
     for step, rows in enumerate(parts):
         node.put((wanted, step, rows))
     node.put((wanted, -1, []))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,3 +83,8 @@ class EpochPlan:
     def step(self, place: int) -> int:
         """In which step, counted from 0."""
         return place % self.room // self.share
+
+    def parts(self, keyed: Iterable[tuple[int, dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
+        """The rows of one worker, sorted by their places, as its part of each step."""
+        for _, part in itertools.groupby(keyed, key=lambda pair: self.step(pair[0])):
+            yield [row for _, row in part]
