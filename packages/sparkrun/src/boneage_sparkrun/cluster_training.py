@@ -46,6 +46,7 @@ class ClusterTraining:
         config: For both; what JSON can hold.
         batch_size: Rows of a step, of all workers together.
         seed: Decides the rows' order.
+        reservation_seconds: How long the workers' processes may take to come up, once there are executors.
     """
 
     name: str
@@ -55,6 +56,7 @@ class ClusterTraining:
     batch_size: int
     seed: int = 0
     config: dict[str, Any] = field(default_factory=dict)
+    reservation_seconds: float = 120.0
 
 
 def train_on_cluster(
@@ -265,12 +267,16 @@ def _cluster(
             num_ps=0,
             input_mode=tensorflow.InputMode.SPARK,
             master_node="chief",
-            reservation_timeout=int(settings.waiting_seconds),
+            reservation_timeout=int(training.reservation_seconds),
         )
-    except SystemExit as error:  # so it says that a worker did not start
-        reason = tensorflow.tf_status.get("error", f"not all came up within {settings.waiting_seconds:.0f} s")
+    except (SystemExit, Exception) as error:
+        # It exits where a worker did not start.
+        told_of = str(error) if isinstance(error, Exception) else ""
+        reason = tensorflow.tf_status.get("error") or told_of or "no reason was given"
         raise EngineError(
-            f"{training.name}: the {plan.workers} training workers did not start: {reason}"
+            f"{training.name}: the {plan.workers} training workers did not start within "
+            f"{training.reservation_seconds:.0f} s: {reason.splitlines()[0]}",
+            reason,
         ) from error
     try:
         yield cluster.cluster_info
@@ -280,16 +286,28 @@ def _cluster(
 
 
 def _import_quietly() -> Any:
-    """TensorFlowOnSpark sets up the logging of the whole process when it is imported: undone here."""
+    """TensorFlowOnSpark sets up the logging of the process, and TensorFlow greets: undone, and not heard, here."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
-    try:
+    with _silent():
         from tensorflowonspark import TFCluster
-    finally:
-        root.handlers[:] = handlers
-        root.setLevel(level)
+    root.handlers[:] = handlers
+    root.setLevel(level)
     logging.getLogger("tensorflowonspark").setLevel(logging.CRITICAL)
     return TFCluster
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Nothing reaches standard error, not from below Python either."""
+    before, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+        os.close(nowhere)
 
 
 def _storage_level() -> Any:
