@@ -22,6 +22,14 @@ with spark_context("session", settings) as context:
     print(slots_of(context), context._jvm.java.lang.System.getProperty("ours"))
 """
 
+TWO_SESSIONS = """
+from boneage_sparkrun.spark_session import SparkSettings, spark_context
+
+for conf in ({"spark.task.maxFailures": "1"}, {}):
+    with spark_context("session", SparkSettings(master="local[1]", conf=conf)) as context:
+        print(context.getConf().get("spark.task.maxFailures"))
+"""
+
 
 def test_a_driver_of_its_own(spark, tmp_path):
     """One of two masters answers, one slot of two is taken, and the log's name has blanks and quotes."""
@@ -34,6 +42,14 @@ def test_a_driver_of_its_own(spark, tmp_path):
     assert done.stdout.splitlines() == ["Slots(executors=1, slots=1) 1"]
     assert done.stderr == ""
     assert " WARN " in log.read_text()
+
+
+def test_the_settings_of_one_application_are_not_the_next_ones():
+    """Both have the same Java process, which keeps what it was started with."""
+    done = subprocess.run(
+        [sys.executable, "-c", TWO_SESSIONS], capture_output=True, text=True, check=True, timeout=300
+    )
+    assert done.stdout.split() == ["1", "None"]
 
 
 @pytest.mark.parametrize(("master", "slots"), [("local[1]", 1), ("local[3,2]", 3)])

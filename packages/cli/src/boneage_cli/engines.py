@@ -50,8 +50,9 @@ def make_engine(
         return LocalEngine(workers or None)
     if workers:
         raise CallError("received --workers with --engine spark; --total-cores would do")
+    from boneage_sparkrun.driver import was_submitted
     from boneage_sparkrun.spark_engine import SparkEngine
-    from boneage_sparkrun.spark_session import SparkSettings, was_submitted
+    from boneage_sparkrun.spark_session import SparkSettings
 
     if master is None and not was_submitted():
         raise CallError("received --engine spark without --master; spark://host:7077 or yarn would do")

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from .errors import EngineError
 
-__all__ = ["ended_after", "start_driver"]
+__all__ = ["ended_after", "start_driver", "was_submitted"]
 
 
 def start_driver(conf: Any, log: Path | None) -> None:
@@ -40,6 +40,19 @@ def start_driver(conf: Any, log: Path | None) -> None:
             reason = _reason(said.read().decode(errors="replace").splitlines()) or str(error).splitlines()[0]
             raise EngineError(f"Spark did not start on {conf.get('spark.master')}: {reason}") from error
     SparkContext._jvm = SparkContext._gateway.jvm
+    if not was_submitted():
+        _forget(conf, SparkContext._jvm)
+
+
+def was_submitted() -> bool:
+    """Whether spark-submit has started this process, and so knows the master."""
+    return "PYSPARK_GATEWAY_PORT" in os.environ
+
+
+def _forget(conf: Any, jvm: Any) -> None:
+    """Takes the first application's settings back: as properties of the process all later ones would have them."""
+    for key, _ in conf.getAll():
+        jvm.java.lang.System.clearProperty(key)
 
 
 def _open_log(log: Path | None) -> IO[bytes]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .driver import ended_after, start_driver
+from .driver import ended_after, start_driver, was_submitted
 from .errors import EngineError
 from .java import find_java_home
 from .masters import dial_master
@@ -23,7 +23,6 @@ from .threads import ONE_THREAD
 __all__ = ["Slots", "SparkSettings", "settled_slots", "slots_of", "spark_context"]
 
 ENVIRONMENT = "environment"
-_SUBMITTED = "PYSPARK_GATEWAY_PORT"  # spark-submit sets it, and knows the master
 _WAITING = "spark.scheduler.maxRegisteredResourcesWaitingTime"
 _JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 _NO_ANSWER = "what answers there took no application within {:.0f} s; is it the master of a Spark {}?"
@@ -110,11 +109,6 @@ def spark_context(name: str, settings: SparkSettings) -> Iterator[Any]:
         yield context
     finally:
         _stop(context)
-
-
-def was_submitted() -> bool:
-    """Whether spark-submit has started this process, and so knows the master."""
-    return _SUBMITTED in os.environ
 
 
 def slots_of(context: Any) -> Slots:
