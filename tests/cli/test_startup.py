@@ -89,6 +89,7 @@ def test_the_first_words_say_that_it_is_no_medical_device() -> None:
         (["run", "all", "--engine", "spark"], 2, "without --master"),
         (["run", "all", "--master", "spark://x:1"], 2, "without --engine spark"),
         (["run", "all", "--engine", "spark", "--master", "yarn", "--spark-conf", "x"], 2, "KEY=VALUE"),
+        (["run", "all", "--allow-fewer-workers"], 2, "--allow-fewer-workers without --engine spark"),
         (["check"], 2, "neither of DATA"),
         (["check", "{tmp}/none"], 2, "none"),
         (["phantom", "{tmp}/out", "--size", "3", "3"], 2, "--size 3 3"),

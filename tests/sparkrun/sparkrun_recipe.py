@@ -2,7 +2,9 @@
 
 import json
 import os
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -20,6 +22,7 @@ class SumRecipe:
     rate: float = 0.05
     noisy: bool = True
     kind: str = "dense"
+    pace_seconds: float = 0.0  # of preparing a row
 
     def build_model(self):
         import keras
@@ -41,7 +44,7 @@ class SumRecipe:
             return keras.optimizers.Adam(
                 keras.optimizers.schedules.CosineDecay(self.rate, 3 * steps_per_epoch)
             )
-        return keras.optimizers.SGD(self.rate)
+        return {"adam": keras.optimizers.Adam}.get(self.kind, keras.optimizers.SGD)(self.rate)
 
     def loss(self, target, output):
         from keras import ops
@@ -51,6 +54,7 @@ class SumRecipe:
     def prepare(self, row, seed, epoch):
         if row["case_id"] == NAN_ROW and epoch == 2:
             return {"numbers": np.full(3, np.nan, np.float32)}, np.zeros(1, np.float32)
+        time.sleep(self.pace_seconds)
         noise = 0.0
         if self.noisy and epoch is not None:
             noise = np.random.default_rng([seed, epoch, row["number"]]).normal()
@@ -76,9 +80,9 @@ class UnevenFeed:
     def __init__(self, rows, batch_size, steps):
         self.rows, self.batch_size, self.steps = rows, batch_size, steps
 
-    def epoch(self, _epoch):
-        for start in range(0, len(self.rows), self.batch_size):
-            yield self.rows[start : start + self.batch_size]
+    def epoch(self, _epoch, start=0):
+        for first in range(start * self.batch_size, len(self.rows), self.batch_size):
+            yield self.rows[first : first + self.batch_size]
 
 
 def train_together(argument):
@@ -117,38 +121,59 @@ def select_row(record, config):
 
 
 def fit_on_cluster(config, worker):
-    """Trains on a worker of a Spark cluster."""
-    from boneage_sparkrun import Checkpoints, fit
-
+    """Trains on a worker of a Spark cluster, one recipe after the other."""
     if config.get("fails"):
         raise ValueError(f"worker {worker.index} cannot do this")
+    validation = worker.validation()
+    results = [fit_one(SumRecipe(**recipe), config, worker, validation) for recipe in config["recipes"]]
+    if "weights" in config:
+        Path(config["weights"], f"{worker.index}.json").write_text(
+            json.dumps([r["weights"] for r in results])
+        )
+    return {"index": worker.index, "count": worker.count, "results": results}
+
+
+def fit_one(recipe, config, worker, validation):
+    from boneage_sparkrun import Checkpoints, fit
+
     folder = config.get("checkpoints")
+    settings = {"every_steps": config.get("every_steps"), "read_only": not worker.is_first}
+
+    def progress(said):
+        worker.progress(said)
+        if worker.is_first and "steps" in config:
+            with Path(config["steps"]).open("a") as file:
+                file.write(f"{said['kind']} {said['epoch']} {said['step']}\n")
+
     result = fit(
-        SumRecipe(**config["recipe"]),
+        recipe,
         worker.feed,
-        validation=worker.validation(),
+        validation=validation,
         strategy=worker.strategy,
         batch_size=worker.share,
-        progress=worker.progress,
-        checkpoints=Checkpoints(folder, read_only=not worker.is_first) if folder else None,
+        progress=progress,
+        checkpoints=Checkpoints(folder, **settings) if folder else None,
     )
-    return {
-        "index": worker.index,
-        "count": worker.count,
-        "weights": [weight.tolist() for weight in result.model.get_weights()],
-        "losses": [entry["loss"] for entry in result.history],
-    }
+    return told(result)
 
 
 def fit_alone(config):
     """Trains on the same rows in one process."""
     from boneage_sparkrun import ListFeed, fit
 
-    recipe = SumRecipe(**config["recipe"])
     rows = [select_row(row, config) for row in make_rows(config["rows"])]
-    feed = ListFeed([row for kind, row in rows if kind == "train"], recipe.batch_size, recipe.seed)
-    result = fit(recipe, feed, validation=[row for kind, row in rows if kind == "validation"])
+    train, validation = ([row for kind, row in rows if kind == wanted] for wanted in ("train", "validation"))
+    results = []
+    for given in config["recipes"]:
+        recipe = SumRecipe(**given)
+        feed = ListFeed(train, recipe.batch_size, recipe.seed)
+        results.append(told(fit(recipe, feed, validation=validation)))
+    return {"results": results}
+
+
+def told(result):
     return {
         "weights": [weight.tolist() for weight in result.model.get_weights()],
         "losses": [entry["loss"] for entry in result.history],
+        "val_losses": [entry["val_loss"] for entry in result.history],
     }

@@ -15,6 +15,8 @@ def test_each_row_comes_once_per_epoch_in_batches(count, batch_size, seed, epoch
     assert 1 <= len(batches[-1]) <= batch_size
     assert sorted((row for batch in batches for row in batch), key=rows.index) == rows
     assert batches == list(ListFeed(rows, batch_size, seed).epoch(epoch))
+    for start in range(feed.steps + 1):
+        assert batches[start:] == list(feed.epoch(epoch, start))
 
 
 def test_epochs_and_seeds_have_orders_of_their_own():

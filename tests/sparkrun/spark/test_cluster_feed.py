@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tensorflowonspark import TFManager
 
 from boneage_sparkrun import ListFeed, TrainingError
+from boneage_sparkrun.cluster_jobs import put_all
 from boneage_sparkrun.cluster_node import Node
-from boneage_sparkrun.cluster_training import put_all
 from boneage_sparkrun.epoch_plan import EpochPlan
 
 MOST_WORKERS = 3

@@ -1,8 +1,7 @@
 """One network trained by several workers of a real cluster: each row once, and what one process would have learnt."""
 
-import os
-import signal
-import time
+import json
+import random
 from pathlib import Path
 
 import numpy as np
@@ -13,22 +12,14 @@ from boneage_sparkrun import EngineError, LocalEngine, shard_name, write_shard
 from boneage_sparkrun.cluster_training import ClusterTraining, train_on_cluster
 from boneage_sparkrun.spark_session import SparkSettings
 
-from ...servers.processes import QUICK_JAVA
+from ...servers.spark import Spark
+from .disturbed import CONF, Kill, Trial
 
-WORK = str(Path(__file__).parents[1])
-CONF = {
-    "spark.executor.memory": "512m",
-    "spark.driver.memory": "512m",
-    "spark.driver.extraJavaOptions": QUICK_JAVA,
-    "spark.executor.extraJavaOptions": QUICK_JAVA,
-    "spark.executorEnv.PYTHONPATH": WORK,
-}
 # Uneven, one of them empty, more than workers.
 SHARDS = (17, 0, 1, 30, 5)
 RECIPE = {"epochs": 2, "batch_size": 8, "averaging": 0.5}
-
-
-LONGER = {**RECIPE, "epochs": 4}
+RECIPES = [RECIPE, {**RECIPE, "kind": "adam"}, {**RECIPE, "kind": "rich"}]
+SLOW = {"epochs": 5, "batch_size": 8, "averaging": 0.5, "pace_seconds": 0.1}
 
 
 def write_rows(folder):
@@ -45,28 +36,48 @@ def sources(tmp_path):
     return write_rows(tmp_path)
 
 
-def settings(spark, workers):
-    return SparkSettings(master=spark.uri, total_cores=workers, conf=CONF, start_seconds=120)
-
-
-def training(sources, **config):
-    functions = {"select": "sparkrun_recipe:select_row", "function": "sparkrun_recipe:fit_on_cluster"}
-    return ClusterTraining(
-        "train", sources, **functions, batch_size=8, seed=3, config={"recipe": RECIPE, **config}
+def settings(spark, workers, **changes):
+    return SparkSettings(
+        **{"master": spark.uri, "total_cores": workers, "conf": CONF, "start_seconds": 120} | changes
     )
 
 
-def test_one_and_two_workers_learn_what_one_process_learns(spark, sources):
+def training(sources, recipes=RECIPES, reservation_seconds=120, **config):
+    functions = {"select": "sparkrun_recipe:select_row", "function": "sparkrun_recipe:fit_on_cluster"}
+    return ClusterTraining(
+        "train",
+        sources,
+        **functions,
+        batch_size=8,
+        seed=3,
+        config={"recipes": recipes, **config},
+        reservation_seconds=reservation_seconds,
+    )
+
+
+def assert_same_weights(one, other, tolerance):
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance)
+
+
+def test_one_and_two_workers_learn_what_one_process_learns(spark, sources, tmp_path):
     # In a process of its own: TensorFlow, once it runs, cannot be set up otherwise for other tests.
-    alone, _ = LocalEngine(2).run("sparkrun_recipe:fit_alone", [{"recipe": RECIPE, "rows": sum(SHARDS)}] * 2)
+    (alone,) = LocalEngine(1).run("sparkrun_recipe:fit_alone", [{"recipes": RECIPES, "rows": sum(SHARDS)}])
     for workers in (1, 2):
         said = []
-        result = train_on_cluster(training(sources), settings(spark, workers), said.append)
+        result = train_on_cluster(
+            training(sources, weights=str(tmp_path)), settings(spark, workers), said.append
+        )
         assert (result["index"], result["count"]) == (0, workers)
-        assert [entry["epoch"] for entry in said] == [1, 2]
-        np.testing.assert_allclose(result["losses"], alone["losses"], atol=1e-5)
-        for one, other in zip(result["weights"], alone["weights"], strict=True):
-            np.testing.assert_allclose(one, other, atol=1e-5)
+        assert said[0] == {"kind": "start", "workers": workers}
+        assert [event["epoch"] for event in said if event["kind"] == "epoch"] == [1, 2] * len(RECIPES)
+        (sgd, adam, _), (sgd_alone, adam_alone, _) = result["results"], alone["results"]
+        np.testing.assert_allclose(sgd["losses"], sgd_alone["losses"], atol=1e-5)
+        assert_same_weights(sgd["weights"], sgd_alone["weights"], 1e-5)
+        np.testing.assert_allclose(adam["val_losses"], adam_alone["val_losses"], rtol=0.01)
+    # The moving statistics of "rich" among them.
+    first, second = (json.loads((tmp_path / f"{index}.json").read_text()) for index in range(2))
+    assert first == second == [trained["weights"] for trained in result["results"]]
     assert not spark.executors()
 
 
@@ -77,55 +88,59 @@ def test_what_fails_on_a_worker_is_one_message_with_its_traceback(spark, sources
     assert "fit_on_cluster" in caught.value.details
 
 
-def kill_once(said, wanted, kill):
-    """Kills something as soon as an epoch is done, once."""
-
-    def progress(event):
-        said.append(event)
-        if (
-            event["kind"] == "epoch"
-            and event["epoch"] == wanted
-            and not any(e["kind"] == "recovery" for e in said)
-        ):
-            kill()
-
-    return progress
+SLEEP = """
+import os, time
+if "ASLEEP" in os.environ:
+    time.sleep(60)
+"""
 
 
-@pytest.fixture(scope="module")
-def undisturbed(spark, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("undisturbed")
-    return train_on_cluster(training(write_rows(folder), recipe=LONGER), settings(spark, 2))
+def test_a_worker_that_never_starts_is_named(processes, sources, tmp_path):
+    spark = Spark(processes, workers=1)
+    spark.start_worker("env", "ASLEEP=1")
+    (tmp_path / "usercustomize.py").write_text(SLEEP)
+    conf = {**CONF, "spark.executorEnv.PYTHONPATH": f"{CONF['spark.executorEnv.PYTHONPATH']}:{tmp_path}"}
+    with pytest.raises(
+        EngineError, match=r"1 of 2 training workers .* within 8 s: the executor 127\.0\.0\.1:\d+"
+    ):
+        train_on_cluster(training(sources, reservation_seconds=8), settings(spark, 2, conf=conf))
 
 
-def find_victim(processes, name):
-    if name == "executor":
-        return processes.find("CoarseGrainedExecutorBackend")[0]
-    # A guard is started with the numbers of a worker's Python, of its training process, and of its manager.
-    command = Path(f"/proc/{processes.find('guard.py')[0]}/cmdline").read_bytes().split(b"\0")[:-1]
-    return int(command[{"feeding worker": -3, "training process": -2}[name]])
+def test_fewer_workers_are_named_or_allowed(spark, sources):
+    with pytest.raises(EngineError, match="3 slots are needed and 2 found"):
+        train_on_cluster(training(sources), settings(spark, 3, start_seconds=5))
+    said = []
+    fewer = settings(spark, 3, start_seconds=20, allow_fewer=True)
+    assert train_on_cluster(training(sources, [RECIPE]), fewer, said.append)["count"] == 2
+    assert said[0]["workers"] == 2
 
 
-@pytest.mark.parametrize("victim", ["executor", "training process", "feeding worker"])
-def test_a_killed_part_is_started_anew_and_the_same_is_learnt(
-    spark, processes, undisturbed, tmp_path, victim
-):
-    said, before = [], set(processes.find(""))
+def test_one_executor_is_not_taken_for_two_workers(sources):
+    with pytest.raises(EngineError, match=r"1 executor for 2 training workers.*local\[1\]"):
+        train_on_cluster(training(sources), SparkSettings("local[2]", total_cores=2, conf=CONF))
 
-    def kill():
-        os.kill(find_victim(processes, victim), signal.SIGKILL)
 
-    config = {"recipe": LONGER, "checkpoints": str(tmp_path / "checkpoints")}
-    result = train_on_cluster(
-        training(write_rows(tmp_path), **config), settings(spark, 2), kill_once(said, 2, kill)
-    )
-    kinds = [event["kind"] for event in said]
-    assert kinds.count("recovery") == 1
-    # At most the epoch that was under way is done twice.
-    assert kinds.count("epoch") <= LONGER["epochs"] + 1
-    for one, other in zip(result["weights"], undisturbed["weights"], strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-6)
-    deadline = time.monotonic() + 60
-    while left := set(processes.find("")) - before:
-        assert time.monotonic() < deadline, left
-        time.sleep(0.1)
+def disturbed(spark, processes, folder, kills):
+    folder.mkdir()
+    config = {"recipes": [SLOW], "checkpoints": str(folder / "checkpoints"), "steps": str(folder / "steps")}
+    trial = Trial(processes, spark, None, write_rows(folder), {**config, "every_steps": 2})
+    return trial.run(kills)
+
+
+def test_whatever_is_killed_the_same_is_learnt(spark, processes, tmp_path):
+    """One after the other, each at a step of its own; more are in benchmarks/faults.py."""
+    undisturbed = disturbed(spark, processes, tmp_path / "undisturbed", [])
+    assert (undisturbed.recoveries, undisturbed.doubled, undisturbed.left) == ([], 0, [])
+    assert len(undisturbed.steps) == 5 * 6
+    victims = ("executor", "training process", "driver", "feeding worker")
+    kills = [Kill(victim, 2 + n, random.randint(2, 4)) for n, victim in enumerate(victims)]  # noqa: S311
+    story = disturbed(spark, processes, tmp_path / "disturbed", kills)
+    assert len(story.recoveries) == 3, kills
+    assert story.left == []
+    # At most one interval of the checkpoints a kill.
+    assert story.doubled <= 2 * len(kills)
+    assert set(story.steps) == set(undisturbed.steps)
+    one, other = (s.result["results"][0] for s in (story, undisturbed))
+    assert_same_weights(one["weights"], other["weights"], 1e-6)
+    names = [path.name for path in Path(tmp_path / "disturbed" / "checkpoints").iterdir()]
+    assert sorted(names) == ["checkpoint-000004-00000004.npz", "checkpoint-000005-00000000.npz"]

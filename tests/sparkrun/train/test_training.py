@@ -231,16 +231,23 @@ def undisturbed():
 
 
 @pytest.mark.parametrize(
-    ("every", "kind", "epoch", "step"),
-    [(1, "epoch", 1, 3), (1, "step", 3, 2), (2, "epoch", 3, 3)],
+    ("settings", "cut", "goes_on"),
+    [
+        ({"every": 1}, ("epoch", 1, 3), (2, 1)),
+        ({"every": 1}, ("step", 3, 2), (3, 1)),
+        ({"every": 2}, ("epoch", 3, 3), (3, 1)),
+        ({"every_steps": 1}, ("step", 1, 2), (1, 3)),
+        ({"every_steps": 2}, ("step", 3, 3), (3, 3)),
+    ],
 )
-def test_an_interrupted_run_ends_like_an_undisturbed_one(tmp_path, undisturbed, every, kind, epoch, step):
-    threads = threading.active_count()
-    checkpoints = Checkpoints(tmp_path / "run", every=every)
+def test_an_interrupted_run_ends_like_an_undisturbed_one(tmp_path, undisturbed, settings, cut, goes_on):
+    threads, said = threading.active_count(), []
+    checkpoints = Checkpoints(tmp_path / "run", **settings)
     with pytest.raises(InterruptedHereError):
-        train(LONG, checkpoints=checkpoints, progress=interrupt(kind, epoch, step))
+        train(LONG, checkpoints=checkpoints, progress=interrupt(*cut))
     assert threading.active_count() == threads
-    resumed = train(LONG, checkpoints=checkpoints)
+    resumed = train(LONG, checkpoints=checkpoints, progress=said.append)
+    assert (said[0]["epoch"], said[0]["step"]) == goes_on
     assert same(resumed, undisturbed, 1e-6)
     assert history(resumed) == history(undisturbed)
     assert resumed.best_epoch == undisturbed.best_epoch
@@ -294,8 +301,8 @@ def test_a_bad_row_ends_it_and_is_named():
 
 
 class BrokenFeed(UnevenFeed):
-    def epoch(self, epoch):
-        yield from super().epoch(epoch)
+    def epoch(self, epoch, start=0):
+        yield from super().epoch(epoch, start)
         raise OSError("the line is cut")
 
 

@@ -19,6 +19,7 @@ def make_engine(
     cores_per_worker: int | None = None,
     environment: str | None = None,
     spark_conf: list[str] | None = None,
+    allow_fewer: bool = False,
     log: Path | None = None,
 ) -> Engine:
     """Makes the engine that the command line asks for.
@@ -31,6 +32,7 @@ def make_engine(
         cores_per_worker: Of each executor.
         environment: The archive that `boneage pack-env` wrote; None: workers have this Python at this path.
         spark_conf: KEY=VALUE, Spark's own settings.
+        allow_fewer: Begin with fewer slots than total_cores, where the cluster has no more.
         log: A file for what Spark tells.
 
     Raises:
@@ -43,6 +45,7 @@ def make_engine(
             "--cores-per-worker": cores_per_worker,
             "--environment": environment,
             "--spark-conf": spark_conf,
+            "--allow-fewer-workers": allow_fewer or None,
         }
         for name, value in given.items():
             if value is not None:
@@ -64,6 +67,7 @@ def make_engine(
             archive=environment,
             conf=dict(_setting(text) for text in spark_conf or []),
             log=log,
+            allow_fewer=allow_fewer,
         )
     )
 

@@ -52,8 +52,7 @@ def train_segmentation(run: Run) -> dict[str, Any]:
         "folder": str(folder / "model"),
         "threads": run.engine.threads(1),
     }
-    with run.progress.following([log], recipe.epochs):
-        result = _fit_segmentation(run, argument)
+    result = _fit_segmentation(run, argument)
     _write_json(folder / "history.json", _timeless(result.pop("history")))
     return {"trained": True, "outlines": len(outlined), **result}
 
@@ -62,11 +61,12 @@ def _fit_segmentation(run: Run, argument: dict[str, Any]) -> dict[str, Any]:
     """In a process of its own; on a cluster in as many as it has slots, together."""
     from boneage_sparkrun.spark_engine import SparkEngine
 
+    recipe = argument["recipe"]
     if not isinstance(run.engine, SparkEngine):
-        return run.engine.run(f"{_TASKS}:fit_segmentation", [argument])[0]
+        with run.progress.following([Place(argument["log"])], recipe["epochs"]):
+            return run.engine.run(f"{_TASKS}:fit_segmentation", [argument])[0]
     from boneage_sparkrun.cluster_training import ClusterTraining, train_on_cluster
 
-    recipe = argument["recipe"]
     training = ClusterTraining(
         "train-segmentation",
         argument["shards"],
@@ -76,12 +76,16 @@ def _fit_segmentation(run: Run, argument: dict[str, Any]) -> dict[str, Any]:
         seed=recipe["seed"],
         config=argument,
     )
-    return train_on_cluster(training, run.engine.settings, lambda event: _tell_recovery(run, event))
+    return train_on_cluster(training, run.engine.settings, lambda event: _tell(run, event))
 
 
-def _tell_recovery(run: Run, event: dict[str, Any]) -> None:
-    if event["kind"] == "recovery":
+def _tell(run: Run, event: dict[str, Any]) -> None:
+    if event["kind"] == "start":
+        run.progress.note(f"{event['workers']} training workers")
+    elif event["kind"] == "recovery":
         run.progress.note(f"a new cluster goes on from the last checkpoint: {event['reason']}")
+    else:
+        run.progress.trained(event)
 
 
 def train_regression(run: Run) -> dict[str, Any]:

@@ -48,6 +48,9 @@ Environment = Annotated[
     str | None, typer.Option(help="Archive of pack-env, for workers that have no environment.")
 ]
 SparkConf = Annotated[list[str] | None, typer.Option(help="KEY=VALUE, may be repeated.")]
+AllowFewer = Annotated[
+    bool, typer.Option("--allow-fewer-workers", help="Go on where the cluster has fewer cores than that.")
+]
 SparkLog = Annotated[Path | None, typer.Option(help="File for what Spark tells.")]
 
 
@@ -83,6 +86,7 @@ def run(
     cores_per_worker: CoresPerWorker = None,
     environment: Environment = None,
     spark_conf: SparkConf = None,
+    allow_fewer_workers: AllowFewer = False,
     spark_log: SparkLog = None,
     as_json: Json = False,
 ) -> None:
@@ -112,6 +116,7 @@ def run(
             cores_per_worker=cores_per_worker,
             environment=environment,
             spark_conf=spark_conf,
+            allow_fewer=allow_fewer_workers,
             log=spark_log,
         ),
         quiet=as_json,

@@ -26,6 +26,7 @@ from boneage_sparkrun.place import Place
 __all__ = ["Progress"]
 
 _POLL_SECONDS = 0.5
+_QUIET_SECONDS = 20.0  # between two plain lines about one training
 
 
 class Progress:
@@ -39,6 +40,7 @@ class Progress:
         self.console = Console(stderr=True, quiet=quiet, highlight=False, markup=False)
         self._bars: Bars | None = None
         self._task: Any = None
+        self._told = float("-inf")
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -74,6 +76,24 @@ class Progress:
         """Tells how much of the present stage is done."""
         if self._bars is not None:
             self._bars.update(self._task, completed=done, total=total)
+
+    def trained(self, event: dict[str, Any]) -> None:
+        """Tells how far a training is; where there is no terminal, now and then.
+
+        Args:
+            event: What `boneage_sparkrun.training.fit` says of a step or an epoch.
+        """
+        done = (event["epoch"] - 1) * event["steps"] + event["step"]
+        total = event["epochs"] * event["steps"]
+        text = (
+            f"epoch {event['epoch']} of {event['epochs']}, loss {event['loss']:.4g}, "
+            f"{event['rows_per_second']:.1f} rows/s"
+        )
+        if self._bars is not None:
+            self._bars.update(self._task, completed=done, total=total, description=text)
+        elif time.monotonic() > self._told + _QUIET_SECONDS:
+            self._told = time.monotonic()
+            self.console.print(f"{text}; {done} of {total} steps")
 
     def skipped(self, name: str) -> None:
         """Tells that a stage was found done."""

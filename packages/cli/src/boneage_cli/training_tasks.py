@@ -25,6 +25,7 @@ __all__ = ["fit_fold", "fit_segmentation", "fit_segmentation_together", "join_fo
 
 Row = dict[str, Any]
 _WEIGHTS = "fold.weights.h5"
+_CHECKPOINT_STEPS = 200  # within an epoch; a short one has a checkpoint at its end only
 
 
 def select_outlined(case: Row, argument: dict[str, Any]) -> tuple[str, Row] | None:
@@ -67,8 +68,8 @@ class _DecodedFeed:
     def steps(self) -> int:
         return self.feed.steps
 
-    def epoch(self, epoch: int) -> Iterator[list[Row]]:
-        for rows in self.feed.epoch(epoch):
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[list[Row]]:
+        for rows in self.feed.epoch(epoch, start):
             yield [_decoded(row) for row in rows]
 
 
@@ -97,7 +98,9 @@ def _segmentation(
         feed,
         validation=inner,
         initial=initial,
-        checkpoints=Checkpoints(argument["checkpoints"], read_only=not is_first),
+        checkpoints=Checkpoints(
+            argument["checkpoints"], every_steps=_CHECKPOINT_STEPS, read_only=not is_first
+        ),
         progress=_EpochReport(EpochLog(Place(argument["log"])) if is_first else None, worker),
         strategy=worker.strategy if worker else None,
         batch_size=worker.share if worker else None,
@@ -247,6 +250,6 @@ def _fit_settings(recipe: Any, train: list[Row], argument: dict[str, Any]) -> di
 
     return {
         "feed": ListFeed(train, recipe.batch_size, recipe.seed),
-        "checkpoints": Checkpoints(argument["checkpoints"]),
+        "checkpoints": Checkpoints(argument["checkpoints"], every_steps=_CHECKPOINT_STEPS),
         "progress": EpochLog(Place(argument["log"])),
     }

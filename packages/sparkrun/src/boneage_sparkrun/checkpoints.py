@@ -1,4 +1,4 @@
-"""What a training run needs to go on after it was cut off: one file per epoch, whole or not at all."""
+"""What a training run needs to go on after it was cut off: files that are whole or not there at all."""
 
 from __future__ import annotations
 
@@ -16,33 +16,52 @@ from .errors import CheckpointError
 from .learner import Arrays
 from .storage import Storage, Uri, join, open_storage
 
-__all__ = ["Checkpoint", "Checkpoints", "recipe_digest"]
+__all__ = ["Checkpoint", "Checkpoints", "Position", "recipe_digest"]
 
-_NAME = re.compile(r"checkpoint-(\d{6})\.npz")
+_NAME = re.compile(r"checkpoint-\d{6}-\d{8}\.npz")
 _META = "meta"
-_VERSION = 1
+_VERSION = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Position:
+    """How far an epoch has come.
+
+    Attributes:
+        step: Steps done.
+        rows: Rows seen, by all workers.
+        loss_sum: Of these rows.
+        seconds: That it took.
+    """
+
+    step: int = 0
+    rows: int = 0
+    loss_sum: float = 0.0
+    seconds: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """The state after an epoch.
+    """The state after a step.
 
     Attributes:
         digest: The recipe's, see `recipe_digest`.
-        history: One dict per epoch so far.
-        best_epoch: Counted from 1.
+        history: One dict per epoch that is done.
+        best_epoch: Counted from 1; 0 before there is one.
         arrays: Lists of arrays by name: what the next step depends on, and the best weights.
+        position: In the epoch that is under way.
     """
 
     digest: str
     history: list[dict[str, float]]
     best_epoch: int
     arrays: Arrays
+    position: Position = Position()
 
     @property
-    def epoch(self) -> int:
-        """Epochs done."""
-        return len(self.history)
+    def name(self) -> str:
+        """Of its file; a later one's sorts after it."""
+        return f"checkpoint-{len(self.history):06d}-{self.position.step:08d}.npz"
 
 
 class Checkpoints:
@@ -52,6 +71,7 @@ class Checkpoints:
         folder: A URI; it is made when the first one is saved.
         keep: How many of the newest stay.
         every: Save after every so many epochs, and after the last.
+        every_steps: Save within an epoch, too, after every so many steps; None: not. The same on all workers.
         read_only: Load, but never save or remove: for all workers of a cluster but one.
         storage: Where the folder is; None: told by the URI.
     """
@@ -62,27 +82,34 @@ class Checkpoints:
         keep: int = 2,
         every: int = 1,
         *,
+        every_steps: int | None = None,
         read_only: bool = False,
         storage: Storage | None = None,
     ) -> None:
-        if keep < 1 or every < 1:
-            raise CheckpointError(f"keep and every must be at least 1; received {keep} and {every}")
+        if min(keep, every, every_steps or every) < 1:
+            raise CheckpointError(
+                f"keep, every and every_steps must be at least 1; received {keep}, {every} and {every_steps}"
+            )
         self._folder = folder
         self._storage = storage or open_storage(folder)
         self._keep = keep
         self._every = every
+        self._every_steps = every_steps
         self._read_only = read_only
 
     def is_due(self, epoch: int) -> bool:
         """Tells whether to save after this epoch (counted from 1)."""
         return not self._read_only and epoch % self._every == 0
 
+    def is_due_within(self, step: int) -> bool:
+        """Tells whether to save after this step of an epoch (counted from 1); those that only load are told, too."""
+        return self._every_steps is not None and step % self._every_steps == 0
+
     def save(self, checkpoint: Checkpoint) -> None:
         """Saves one, and removes those beyond the newest `keep`."""
         if self._read_only:
             return
-        uri = join(self._folder, f"checkpoint-{checkpoint.epoch:06d}.npz")
-        self._storage.write(uri, _pack(checkpoint))
+        self._storage.write(join(self._folder, checkpoint.name), _pack(checkpoint))
         for name in self._names()[: -self._keep]:
             self._storage.remove(join(self._folder, name))
 
@@ -146,6 +173,7 @@ def _pack(checkpoint: Checkpoint) -> bytes:
         "digest": checkpoint.digest,
         "history": checkpoint.history,
         "best_epoch": checkpoint.best_epoch,
+        "position": dataclasses.asdict(checkpoint.position),
         "counts": {name: len(arrays) for name, arrays in checkpoint.arrays.items()},
     }
     named = {
@@ -168,7 +196,8 @@ def _unpack(uri: str, data: bytes) -> Checkpoint:
                 name: [file[f"{name}/{index:05d}"] for index in range(count)]
                 for name, count in meta["counts"].items()
             }
-        return Checkpoint(meta["digest"], meta["history"], meta["best_epoch"], arrays)
+        position = Position(**meta["position"])
+        return Checkpoint(meta["digest"], meta["history"], meta["best_epoch"], arrays, position)
     except CheckpointError:
         raise
     except (zipfile.BadZipFile, ValueError, KeyError, TypeError, OSError, EOFError) as error:

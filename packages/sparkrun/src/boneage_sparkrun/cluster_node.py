@@ -20,6 +20,7 @@ from typing import Any
 
 from .errors import TrainingError
 from .functions import find_function
+from .news import Reporter
 
 __all__ = ["FAILED", "ClusterWorker", "Node", "QueueFeed", "find_node", "train_node"]
 
@@ -77,7 +78,8 @@ class Node:
         """Waits until the training process wants something else than before, or is done.
 
         Returns:
-            wants (an epoch, counted from 1, or "validation"), done (whether it is over), result and history.
+            wants ([an epoch, counted from 1, steps it has had], or "validation"), done (whether it is over), result
+            and history.
 
         Raises:
             TrainingError: The training process has failed or is gone.
@@ -102,14 +104,18 @@ class Node:
 
     # the training side
 
-    def parts(self, wanted: Any) -> Iterator[Rows]:
+    def parts(self, wanted: Any, start: int = 0) -> Iterator[Rows]:
         """Wants something, and yields its parts in order, each once.
+
+        Args:
+            wanted: What fits JSON.
+            start: The number of the first part.
 
         Raises:
             TrainingError: A part is missing, doubled or another one's.
         """
         self.tell("wants", wanted)
-        expected = 0
+        expected = start
         while True:
             try:
                 name, step, rows = self._parts.get(True, 1.0)
@@ -156,9 +162,9 @@ class QueueFeed:
         self._node = node
         self.steps = steps
 
-    def epoch(self, epoch: int) -> Iterator[Rows]:
-        """Yields this worker's part of each step of an epoch."""
-        return self._node.parts(epoch)
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Rows]:
+        """Yields this worker's part of each step of an epoch, but for those it has had already."""
+        return self._node.parts([epoch, start], start)
 
 
 @dataclass(frozen=True)
@@ -172,6 +178,7 @@ class ClusterWorker:
         feed: The training rows.
         strategy: A tf.distribute.MultiWorkerMirroredStrategy; None with one worker.
         node: Where all comes from.
+        reporter: Tells the driver of steps.
     """
 
     index: int
@@ -180,6 +187,7 @@ class ClusterWorker:
     feed: QueueFeed
     strategy: Any
     node: Node
+    reporter: Reporter
 
     @property
     def is_first(self) -> bool:
@@ -191,9 +199,11 @@ class ClusterWorker:
         return [row for rows in self.node.parts(_VALIDATION) for row in rows]
 
     def progress(self, said: dict[str, Any]) -> None:
-        """Tells the driver of an epoch: to be given to `fit`."""
+        """Tells the driver of steps and epochs: to be given to `fit`."""
         if said["kind"] == "epoch":
             self.node.tell("history", [*(self.node.read("history") or []), said])
+        elif self.is_first:
+            self.reporter.tell(said)
 
 
 def train_node(argument: dict[str, Any], context: Any) -> None:
@@ -201,7 +211,7 @@ def train_node(argument: dict[str, Any], context: Any) -> None:
 
     Args:
         argument: function ("module:function", called with config and a ClusterWorker), config, steps, share, threads,
-            environment.
+            environment, news (the driver's address for them).
         context: TensorFlowOnSpark's TFNodeContext.
     """
     os.environ.update(argument["environment"])
@@ -222,6 +232,7 @@ def train_node(argument: dict[str, Any], context: Any) -> None:
         QueueFeed(node, argument["steps"]),
         strategy,
         node,
+        Reporter(argument["news"]),
     )
     node.tell("result", _call(find_function(argument["function"]), argument["config"], worker) or {})
     # The first worker is also the cluster's service: nobody leaves before all are told to.

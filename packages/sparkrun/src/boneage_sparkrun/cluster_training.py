@@ -6,30 +6,27 @@ one barrier job: each of its tasks feeds the worker on whose executor it runs.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import itertools
-import logging
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .cluster_node import FAILED, Node, find_node, train_node
+from .cluster_jobs import Ask, FeedEpoch, FeedValidation, Leave, ReadRows
+from .cluster_node import FAILED
 from .epoch_plan import EpochPlan
 from .errors import EngineError
 from .functions import find_function
 from .hdfs_addresses import hdfs_environment
-from .mapping import merge_records
-from .shards import read_shard
+from .news import hearing
 from .spark_errors import told
-from .spark_session import SparkSettings, spark_context
+from .spark_session import SparkSettings, settled_slots, spark_context
 from .storage import Uri, absolute
+from .tf_cluster import greet, tf_cluster
 
-__all__ = ["ClusterTraining", "put_all", "train_on_cluster"]
+__all__ = ["ClusterTraining", "train_on_cluster"]
 
 Progress = Callable[[dict[str, Any]], None]
-_PER_PART = 32  # validation rows that travel together
 
 
 @dataclass(frozen=True)
@@ -66,8 +63,10 @@ def train_on_cluster(
 
     Args:
         training: What. Its function has to keep checkpoints, or a new cluster begins anew.
-        settings: Where. As many workers as there are slots: total_cores over cores_per_worker (1).
-        progress: Called after each epoch with what `fit` says of it, and with kind "recovery" and a reason.
+        settings: Where. As many workers as there are slots: total_cores over cores_per_worker (1), or what the cluster
+            gives. A new cluster needs as many as the one before, unless settings say `allow_fewer`.
+        progress: Called with what `fit` says, of each epoch and now and then of a step, from threads of their own; and
+            with kind "start" and workers, and with kind "recovery" and a reason.
         recoveries: How often a new cluster is started.
 
     Returns:
@@ -87,34 +86,68 @@ def train_on_cluster(
             if not left:
                 raise
             report({"kind": "recovery", "reason": str(error).splitlines()[0], "left": left - 1})
+            if not settings.allow_fewer:
+                cores = error.workers * (settings.cores_per_worker or 1)
+                settings = dataclasses.replace(settings, total_cores=cores)
     raise AssertionError("unreachable")
 
 
 class _WorkerLostError(EngineError):
     """Nothing is wrong with what was to be done: a new cluster may do it."""
 
+    workers = 0
+
 
 def _train(training: ClusterTraining, settings: SparkSettings, progress: Progress) -> dict[str, Any]:
     """One cluster from its start to its end: one Spark application."""
     with spark_context(training.name, settings) as context:
-        workers = settings.needed_slots
-        sources = [[absolute(uri) for uri in uris] for uris in training.sources]
-        read = _Read(training.select, training.config, hdfs_environment())
+        workers = _count_workers(context, settings)
         try:
-            rows = (
-                context.parallelize(sources, max(1, len(sources)))
-                .mapPartitions(read)
-                .persist(_storage_level())
-            )
-            train = rows.filter(_is_train).values().zipWithIndex().persist(_storage_level())
-            plan = EpochPlan(train.count(), training.batch_size, workers, training.seed)
-            with _cluster(context, training, plan, settings) as nodes:
-                return _drive(context, nodes, plan, train, read, sources, progress)
+            progress({"kind": "start", "workers": workers})
+            return _train_together(context, training, settings, workers, progress)
         except Exception as error:
             if not _is_sparks(error):
                 raise
-            kind = EngineError if FAILED in str(error) else _WorkerLostError
-            raise kind(f"{training.name} failed on {context.master}: {told(error)}", str(error)) from error
+            message = f"{training.name} failed on {context.master}: {told(error)}"
+            if FAILED in str(error):
+                raise EngineError(message, str(error)) from error
+            lost = _WorkerLostError(message, str(error))
+            lost.workers = workers
+            raise lost from error
+
+
+def _count_workers(context: Any, settings: SparkSettings) -> int:
+    found = settled_slots(context, settings)
+    if found.executors < found.slots:
+        raise EngineError(
+            f"{context.master} has {found.executors} executor for {found.slots} training workers, and each needs "
+            "one of its own; a cluster would do, or local[1]"
+        )
+    return found.executors
+
+
+def _train_together(
+    context: Any, training: ClusterTraining, settings: SparkSettings, workers: int, progress: Progress
+) -> dict[str, Any]:
+    greet(context, training.name, workers, training.reservation_seconds)
+    sources = [[absolute(uri) for uri in uris] for uris in training.sources]
+    read = ReadRows(training.select, training.config, hdfs_environment())
+    rows = context.parallelize(sources, max(1, len(sources))).mapPartitions(read).persist(_storage_level())
+    train = rows.filter(_is_train).values().zipWithIndex().persist(_storage_level())
+    plan = EpochPlan(train.count(), training.batch_size, workers, training.seed)
+    conf = context.getConf()
+    with hearing(conf.get("spark.driver.host"), progress, conf.get("spark.driver.bindAddress")) as address:
+        argument = {
+            "function": training.function,
+            "config": training.config,
+            "steps": plan.steps,
+            "share": plan.share,
+            "threads": settings.cores_per_worker or 1,
+            "environment": hdfs_environment(),
+            "news": address,
+        }
+        with tf_cluster(context, training.name, workers, argument, training.reservation_seconds) as nodes:
+            return _drive(context, nodes, plan, train, read, sources, progress)
 
 
 def _drive(
@@ -122,32 +155,29 @@ def _drive(
     nodes: list[dict[str, Any]],
     plan: EpochPlan,
     train: Any,
-    read: _Read,
+    read: ReadRows,
     sources: list[list[str]],
     progress: Progress,
 ) -> dict[str, Any]:
     """Gives the workers what they want, until they are done."""
 
-    def everywhere(task: Any) -> list[dict[str, Any]]:
-        return _agreed(
-            context.parallelize(range(plan.workers), plan.workers).barrier().mapPartitions(task).collect()
-        )
+    def on_each(task: Any, rows: Any = None) -> list[dict[str, Any]]:
+        given = context.parallelize(range(plan.workers), plan.workers) if rows is None else rows
+        return _agreed(given.barrier().mapPartitions(task).collect())
 
     known = 0
-    answers = everywhere(_Feed(nodes, None))
+    answers = on_each(Ask(nodes))
     while not answers[0]["done"]:
         wanted = answers[0]["wants"]
-        if isinstance(wanted, int):
-            answers = _agreed(
-                _epoch(train, plan, wanted).barrier().mapPartitions(_Feed(nodes, wanted, plan)).collect()
-            )
+        if isinstance(wanted, list):
+            answers = on_each(FeedEpoch(nodes, wanted, plan), _epoch(train, plan, *wanted))
         else:
-            answers = everywhere(_Validation(nodes, wanted, read, sources))
+            answers = on_each(FeedValidation(nodes, wanted, read, sources))
         history = answers[0]["history"]
         for said in history[known:]:
             progress(said)
         known = len(history)
-    everywhere(_Leave(nodes))
+    on_each(Leave(nodes))
     return dict(answers[0]["result"])
 
 
@@ -155,159 +185,22 @@ def _agreed(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The answers by worker; all must want the same."""
     answers = sorted(answers, key=lambda answer: answer["index"])
     indices = [answer["index"] for answer in answers]
-    if (
-        indices != list(range(len(answers)))
-        or len({(answer["wants"], answer["done"]) for answer in answers}) != 1
-    ):
+    wishes = {json.dumps([answer["wants"], answer["done"]]) for answer in answers}
+    if indices != list(range(len(answers))) or len(wishes) != 1:
         raise EngineError(f"the workers do not agree on what comes next: {answers}")
     return answers
 
 
-def _epoch(train: Any, plan: EpochPlan, epoch: int) -> Any:
-    """The rows of an epoch, a partition a worker, each in the order in which it is taken."""
+def _epoch(train: Any, plan: EpochPlan, epoch: int, start: int) -> Any:
+    """The rows of an epoch from a step on, a partition a worker, each in the order in which it is taken."""
     places = train.context.broadcast(plan.places(epoch))
     keyed = train.map(lambda pair: (int(places.value[pair[1]]), pair[0]))
-    return keyed.repartitionAndSortWithinPartitions(plan.workers, plan.worker)
-
-
-class _Read:
-    """Reads shards on a worker, and gives what is selected: (kind, row)."""
-
-    def __init__(self, select: str, config: dict[str, Any], environment: dict[str, str]) -> None:
-        self.select, self.config, self.environment = select, config, environment
-
-    def __call__(self, sources: Iterable[list[str]]) -> Iterator[tuple[str, dict[str, Any]]]:
-        os.environ.update(self.environment)
-        select = find_function(self.select)
-        for uris in sources:
-            for record in merge_records([read_shard(uri) for uri in uris]):
-                if (chosen := select(record, self.config)) is not None:
-                    yield chosen
-
-
-@dataclass
-class _Feed:
-    """Feeds the worker on whose executor it runs with an epoch; None: nothing. Then waits for what that wants next."""
-
-    nodes: list[dict[str, Any]]
-    wanted: int | None
-    plan: EpochPlan | None = None
-
-    def __call__(self, rows: Iterable[Any]) -> Iterator[dict[str, Any]]:
-        index, node = find_node(self.nodes)
-        if self.plan is None:
-            list(rows)
-        else:
-            put_all(node, self.wanted, self.plan.parts(rows))
-        yield {"index": index, **node.wait_for_wish(self.wanted)}
-
-
-@dataclass
-class _Validation:
-    """Feeds the worker on whose executor it runs with all validation rows."""
-
-    nodes: list[dict[str, Any]]
-    wanted: str
-    read: _Read
-    sources: list[list[str]]
-
-    def __call__(self, tasks: Iterable[int]) -> Iterator[dict[str, Any]]:
-        list(tasks)
-        index, node = find_node(self.nodes)
-        rows = (row for kind, row in self.read(self.sources) if kind != "train")
-        put_all(node, self.wanted, iter(lambda: list(itertools.islice(rows, _PER_PART)), []))
-        yield {"index": index, **node.wait_for_wish(self.wanted)}
-
-
-@dataclass
-class _Leave:
-    """Tells the worker on whose executor it runs that all are done."""
-
-    nodes: list[dict[str, Any]]
-
-    def __call__(self, tasks: Iterable[int]) -> Iterator[dict[str, Any]]:
-        list(tasks)
-        index, node = find_node(self.nodes)
-        node.tell("leave", True)
-        yield {"index": index, "wants": None, "done": True}
-
-
-def put_all(node: Node, wanted: Any, parts: Iterable[list[dict[str, Any]]]) -> None:
-    """Feeds a worker with what it wanted, part by part, and says where that ends."""
-    for step, rows in enumerate(parts):
-        node.put((wanted, step, rows))
-    node.put((wanted, -1, []))
+    left = keyed.filter(lambda pair: plan.step(pair[0]) >= start)
+    return left.repartitionAndSortWithinPartitions(plan.workers, plan.worker)
 
 
 def _is_train(chosen: tuple[str, Any]) -> bool:
     return chosen[0] == "train"
-
-
-@contextlib.contextmanager
-def _cluster(
-    context: Any, training: ClusterTraining, plan: EpochPlan, settings: SparkSettings
-) -> Iterator[list[dict[str, Any]]]:
-    """A TensorFlow cluster on the executors; ends with the application."""
-    tensorflow = _import_quietly()
-    argument = {
-        "function": training.function,
-        "config": training.config,
-        "steps": plan.steps,
-        "share": plan.share,
-        "threads": settings.cores_per_worker or 1,
-        "environment": hdfs_environment(),
-    }
-    tensorflow.tf_status.clear()  # what the cluster before left
-    try:
-        cluster = tensorflow.run(
-            context,
-            train_node,
-            argument,
-            plan.workers,
-            num_ps=0,
-            input_mode=tensorflow.InputMode.SPARK,
-            master_node="chief",
-            reservation_timeout=int(training.reservation_seconds),
-        )
-    except (SystemExit, Exception) as error:
-        # It exits where a worker did not start.
-        told_of = str(error) if isinstance(error, Exception) else ""
-        reason = tensorflow.tf_status.get("error") or told_of or "no reason was given"
-        raise EngineError(
-            f"{training.name}: the {plan.workers} training workers did not start within "
-            f"{training.reservation_seconds:.0f} s: {reason.splitlines()[0]}",
-            reason,
-        ) from error
-    try:
-        yield cluster.cluster_info
-    finally:
-        # Not its shutdown: that waits up to three days, and takes a worker that was lost for done.
-        cluster.server.stop()
-
-
-def _import_quietly() -> Any:
-    """TensorFlowOnSpark sets up the logging of the process, and TensorFlow greets: undone, and not heard, here."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    with _silent():
-        from tensorflowonspark import TFCluster
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.getLogger("tensorflowonspark").setLevel(logging.CRITICAL)
-    return TFCluster
-
-
-@contextlib.contextmanager
-def _silent() -> Iterator[None]:
-    """Nothing reaches standard error, not from below Python either."""
-    before, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(before, 2)
-        os.close(before)
-        os.close(nowhere)
 
 
 def _storage_level() -> Any:

@@ -24,11 +24,12 @@ class Feed(Protocol):
         """Batches in one epoch: the optimizer's schedule is made from it."""
         ...
 
-    def epoch(self, epoch: int) -> Iterator[list[dict[str, Any]]]:
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[list[dict[str, Any]]]:
         """Yields the rows of one epoch as lists of the batch size (the last may be short).
 
         Args:
             epoch: Counted from 1. The same epoch gives the same batches in the same order.
+            start: So many of its batches were had already: what follows them is yielded.
         """
         ...
 
@@ -56,12 +57,13 @@ class ListFeed:
         """Batches in one epoch, the short last one included."""
         return -(-len(self._rows) // self._batch_size)
 
-    def epoch(self, epoch: int) -> Iterator[list[dict[str, Any]]]:
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[list[dict[str, Any]]]:
         """Yields every row once, in the order of this epoch.
 
         Args:
             epoch: Counted from 1.
+            start: Batches that were had already.
         """
         order = np.random.default_rng([self._seed, epoch]).permutation(len(self._rows))
-        for start in range(0, len(order), self._batch_size):
-            yield [self._rows[index] for index in order[start : start + self._batch_size]]
+        for first in range(start * self._batch_size, len(order), self._batch_size):
+            yield [self._rows[index] for index in order[first : first + self._batch_size]]

@@ -6,14 +6,14 @@ import math
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .batches import Batch, Prefetch, idle_batch, prepare_batches
-from .checkpoints import Checkpoint, Checkpoints, recipe_digest
+from .checkpoints import Checkpoint, Checkpoints, Position, recipe_digest
 from .errors import TrainingError
 from .feed import Feed
 from .learner import Arrays, Learner
@@ -29,10 +29,11 @@ class _Tally:
     """One epoch so far, over the rows of all workers."""
 
     epoch: int
-    started: float = field(default_factory=time.perf_counter)
     step: int = 0
     rows: int = 0
     loss_sum: float = 0.0
+    seconds_before: float = 0.0
+    started: float = field(default_factory=time.perf_counter)
 
     def add(self, loss: float, rows: int) -> None:
         self.step += 1
@@ -52,7 +53,11 @@ class _Tally:
 
     @property
     def seconds(self) -> float:
-        return max(time.perf_counter() - self.started, 1e-9)
+        return self.seconds_before + max(time.perf_counter() - self.started, 1e-9)
+
+    @property
+    def position(self) -> Position:
+        return Position(self.step, self.rows, self.loss_sum, self.seconds)
 
 
 @dataclass
@@ -69,6 +74,7 @@ class Run:
         history: One dict per epoch.
         best: The weights of the best epoch.
         best_epoch: Counted from 1.
+        position: Where the next epoch begins.
     """
 
     recipe: Recipe
@@ -80,6 +86,7 @@ class Run:
     history: list[dict[str, float]] = field(default_factory=list)
     best: Arrays = field(default_factory=dict)
     best_epoch: int = 0
+    position: Position = field(default_factory=Position)
 
     def load_validation(self, rows: Sequence[dict[str, Any]]) -> None:
         """Prepares the validation rows, once."""
@@ -93,9 +100,10 @@ class Run:
         if saved is None:
             return
         arrays = dict(saved.arrays)
-        self.best = {name: arrays.pop(f"best_{name}") for name in ("trained", "fixed")}
+        if saved.history:
+            self.best = {name: arrays.pop(f"best_{name}") for name in ("trained", "fixed")}
         self.learner.set_state(arrays)
-        self.history, self.best_epoch = saved.history, saved.best_epoch
+        self.history, self.best_epoch, self.position = saved.history, saved.best_epoch, saved.position
 
     def is_over(self) -> bool:
         """Tells whether all epochs are done or patience has run out."""
@@ -105,11 +113,13 @@ class Run:
         return done >= self.recipe.epochs or done - self.best_epoch >= max(patience, 1)
 
     def train_epoch(self) -> None:
-        """Does the next epoch, from its first step to its checkpoint."""
-        tally = _Tally(len(self.history) + 1)
-        with closing(self._batches(tally.epoch)) as batches:
+        """Does the next epoch, from its first step, or where it was cut off, to its checkpoint."""
+        tally = _Tally(len(self.history) + 1, *astuple(self.position))
+        self.position = Position()
+        with closing(self._batches(tally.epoch, tally.step)) as batches:
             for batch in batches:
                 tally.add(*self.learner.step(batch))
+                self._save_within(tally)
                 self._report("step", tally, {})
         if tally.rows == 0:
             raise TrainingError(f"the feed gave no rows in epoch {tally.epoch}", tally.epoch)
@@ -121,13 +131,16 @@ class Run:
         self._save()
         self._report("epoch", tally, metrics)
 
-    def _batches(self, epoch: int) -> Generator[Batch]:
+    def _batches(self, epoch: int, start: int) -> Generator[Batch]:
         """Gives this worker's batches, and padding while other workers still have some."""
         recipe, last = self.recipe, next(iter(self.validation), None)
-        lists = self.feed.epoch(epoch)
+        # A short batch is padded from the one before it, which must be had for that.
+        lists = self.feed.epoch(epoch, max(start - 1, 0))
         batches = prepare_batches(recipe.prepare, lists, recipe.seed, epoch, self.learner.batch_size)
         with Prefetch(batches) as prefetched:
             ahead = iter(prefetched)
+            if start:
+                last = next(ahead, last)
             while True:
                 batch = next(ahead, None)
                 if not self.learner.any_has(batch is not None):
@@ -166,9 +179,18 @@ class Run:
 
     def _save(self) -> None:
         if self.checkpoints and (self.checkpoints.is_due(len(self.history)) or self.is_over()):
-            best = {f"best_{name}": arrays for name, arrays in self.best.items()}
-            arrays = {**self.learner.state(), **best}
-            self.checkpoints.save(Checkpoint(self._digest(), self.history, self.best_epoch, arrays))
+            self._save_at(self.checkpoints, Position())
+
+    def _save_within(self, tally: _Tally) -> None:
+        if self.checkpoints and tally.step < self.feed.steps and self.checkpoints.is_due_within(tally.step):
+            # What another worker goes on with is what this one has.
+            self.learner.share_fixed()
+            self._save_at(self.checkpoints, tally.position)
+
+    def _save_at(self, checkpoints: Checkpoints, position: Position) -> None:
+        best = {f"best_{name}": arrays for name, arrays in self.best.items()}
+        arrays = {**self.learner.state(), **best}
+        checkpoints.save(Checkpoint(self._digest(), self.history, self.best_epoch, arrays, position))
 
     def _digest(self) -> str:
         return recipe_digest(self.recipe, self.feed.steps)

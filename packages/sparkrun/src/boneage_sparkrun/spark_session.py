@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import sys
@@ -44,6 +45,7 @@ class SparkSettings:
             goes before `start_seconds`.
         log: A file for what Spark tells; None: nowhere.
         start_seconds: How long executors may take to come up; None: 15, and 60 on YARN, which copies files first.
+        allow_fewer: Begin with fewer slots than total_cores, if no more come up; with one at least.
     """
 
     master: str | None = None
@@ -53,6 +55,7 @@ class SparkSettings:
     conf: Mapping[str, str] = field(default_factory=dict)
     log: Path | None = None
     start_seconds: float | None = None
+    allow_fewer: bool = False
 
     @property
     def waiting_seconds(self) -> float:
@@ -75,10 +78,15 @@ class SparkSettings:
         return int(given)
 
     @property
+    def wanted_slots(self) -> int | None:
+        """How many are asked for; None: what the cluster gives."""
+        worker = self.cores_per_worker or self.threads
+        return None if self.total_cores is None else self.total_cores // worker * (worker // self.threads)
+
+    @property
     def needed_slots(self) -> int:
         """Without which nothing is begun."""
-        worker = self.cores_per_worker or self.threads
-        return max(1, (self.total_cores or 0) // worker * (worker // self.threads))
+        return 1 if self.allow_fewer else max(1, self.wanted_slots or 0)
 
 
 @dataclass(frozen=True)
@@ -121,10 +129,11 @@ def slots_of(context: Any) -> Slots:
 
 
 def settled_slots(context: Any, settings: SparkSettings) -> Slots:
-    """Counts when nothing more comes up: at once if so many slots were asked for, else after a while of quiet."""
+    """Counts when nothing more comes up: all that were asked for are there, or a while of quiet has passed."""
     found, since = slots_of(context), time.monotonic()
     deadline = since + settings.waiting_seconds
-    while settings.total_cores is None and time.monotonic() < min(since + _QUIET_SECONDS, deadline):
+    wanted = settings.wanted_slots or math.inf
+    while found.slots < wanted and time.monotonic() < min(since + _QUIET_SECONDS, deadline):
         time.sleep(_POLL_SECONDS)
         now = slots_of(context)
         if now != found:
