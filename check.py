@@ -20,6 +20,8 @@ from checks.packages import NAMES, ROOT, Package, read_packages
 UV = os.environ.get("UV", "uv")
 WORKFLOW = ".github/workflows/check.yml"
 PYTEST = ("pytest", "-q", "--durations=5")
+END_TO_END = ROOT / "tests" / "end_to_end"
+ON_A_CLUSTER = "tests on a cluster from end to end"
 Command = tuple[str, tuple[str, ...], Path]
 _PRINTING = threading.Lock()
 
@@ -47,7 +49,10 @@ def commands() -> dict[str, list[Command]]:
             ("tests of the check", tool(*PYTEST, "tests/releases"), ROOT),
         ],
         "wheels": [("tests of the wheels", tool(*PYTEST, "tests/wheels"), ROOT)],
-        "end_to_end": [("tests from end to end", tool(*PYTEST, "tests/end_to_end"), ROOT)],
+        "end_to_end": [
+            (ON_A_CLUSTER, tool(*PYTEST, *map(str, sorted(END_TO_END.glob("test_cluster*.py")))), ROOT),
+            ("tests from end to end", tool(*PYTEST, "--ignore-glob=*/test_cluster*", str(END_TO_END)), ROOT),
+        ],
     }
     return {name: parts[name] for name in PARTS}
 
@@ -111,7 +116,10 @@ def main() -> int:
         return 2
     chosen = [command for part in wanted for command in parts[part]]
     # Servers and what waits for them have a core; all else has the other.
-    with_servers = [*parts["end_to_end"], *(c for c in parts["sparkrun"] if "--extra" in c[1])]
+    with_servers = [
+        *(c for c in parts["end_to_end"] if c[0] == ON_A_CLUSTER),
+        *(c for c in parts["sparkrun"] if "--extra" in c[1]),
+    ]
     lanes = [[c for c in chosen if c in with_servers], [c for c in chosen if c not in with_servers]]
     with ThreadPoolExecutor(min(len(lanes), os.cpu_count() or 1)) as pool:
         ended = pool.map(lambda lane: [(command[0], run(*command)) for command in lane], lanes)

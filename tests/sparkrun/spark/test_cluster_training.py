@@ -10,8 +10,10 @@ from sparkrun_recipe import make_rows
 
 from boneage_sparkrun import EngineError, LocalEngine, shard_name, write_shard
 from boneage_sparkrun.cluster_training import ClusterTraining, train_on_cluster
+from boneage_sparkrun.java import find_java_home
 from boneage_sparkrun.spark_session import SparkSettings
 
+from ...servers.processes import Processes
 from ...servers.spark import Spark
 from .disturbed import CONF, Kill, Trial
 
@@ -95,15 +97,15 @@ if "ASLEEP" in os.environ:
 """
 
 
-def test_a_worker_that_never_starts_is_named(processes, sources, tmp_path):
-    spark = Spark(processes, workers=1)
-    spark.start_worker("env", "ASLEEP=1")
-    (tmp_path / "usercustomize.py").write_text(SLEEP)
+def test_a_worker_that_never_starts_is_named(sources, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(SLEEP)
     conf = {**CONF, "spark.executorEnv.PYTHONPATH": f"{CONF['spark.executorEnv.PYTHONPATH']}:{tmp_path}"}
-    with pytest.raises(
-        EngineError, match=r"1 of 2 training workers .* within 8 s: the executor 127\.0\.0\.1:\d+"
-    ):
-        train_on_cluster(training(sources, reservation_seconds=8), settings(spark, 2, conf=conf))
+    wanted = r"1 of 2 training workers .* within 8 s: the executor 127\.0\.0\.1:\d+"
+    with Processes(tmp_path / "servers", find_java_home()) as processes:
+        spark = Spark(processes, workers=1)
+        spark.start_worker("env", "ASLEEP=1")
+        with pytest.raises(EngineError, match=wanted):
+            train_on_cluster(training(sources, reservation_seconds=8), settings(spark, 2, conf=conf))
 
 
 def test_fewer_workers_are_named_or_allowed(spark, sources):

@@ -132,7 +132,9 @@ def _train_together(
     greet(context, training.name, workers, training.reservation_seconds)
     sources = [[absolute(uri) for uri in uris] for uris in training.sources]
     read = ReadRows(training.select, training.config, hdfs_environment())
-    rows = context.parallelize(sources, max(1, len(sources))).mapPartitions(read).persist(_storage_level())
+    # As few partitions as there are slots: a task costs a tenth of a second, each epoch anew.
+    partitions = max(1, min(len(sources), workers))
+    rows = context.parallelize(sources, partitions).mapPartitions(read).persist(_storage_level())
     train = rows.filter(_is_train).values().zipWithIndex().persist(_storage_level())
     plan = EpochPlan(train.count(), training.batch_size, workers, training.seed)
     conf = context.getConf()
@@ -213,6 +215,8 @@ def _one_slot_each(settings: SparkSettings) -> SparkSettings:
     """One task an executor at a time, and none done twice: a second try would feed rows twice."""
     cores = settings.cores_per_worker or 1
     conf = {
+        # Any slot will do: rows travel to their worker anyway.
+        "spark.locality.wait": "0",
         "spark.task.maxFailures": "1",
         "spark.stage.maxConsecutiveAttempts": "1",
         "spark.task.cpus": str(cores),
