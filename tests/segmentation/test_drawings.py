@@ -161,6 +161,19 @@ def test_points_may_be_plain_lists(phantom, rough):
     assert (draw_mask(phantom.image, first) == draw_mask(phantom.image, second)).all()
 
 
+def test_the_line_is_moved_by_a_part_of_a_pixel(phantom, rough):
+    drawing = mark_outline(rough)
+    plain, out, inward = (
+        draw_mask(phantom.image, replace(drawing, outward_px=by)) for by in (0.0, 0.8, -0.8)
+    )
+    edges, _ = cv2.findContours(plain.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    length = sum(cv2.arcLength(edge, True) for edge in edges)
+    assert (out | plain == out).all()
+    assert (inward & plain == inward).all()
+    assert 0.55 < (out.sum() - plain.sum()) / length < 1.0
+    assert 0.55 < (plain.sum() - inward.sum()) / length < 1.0
+
+
 def test_no_method_takes_the_outline_as_it_is(phantom):
     drawing = mark_outline(phantom.mask, method="outline")
     assert jaccard(draw_mask(phantom.image, drawing), phantom.mask) >= 0.985
@@ -253,6 +266,7 @@ FACTS = {"size": {"height": 9, "width": 9}}
         (FACTS | {"add": [[[1e9, 2], [3, 4], [5, 5]]]}, "far outside"),
         (FACTS | {"margin_px": -2}, "margin_px -2"),
         (FACTS | {"smooth_px": 99}, "smooth_px 99"),
+        (FACTS | {"outward_px": 9}, "outward_px 9"),
         (FACTS | {"size": {"height": 0, "width": 9}}, "size"),
         (FACTS | {"add": [[[1, 1]] * 200_001]}, "corners"),
     ],

@@ -6,6 +6,7 @@ The same radiograph and the same file give the same mask.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -29,6 +30,8 @@ Method = Literal["grabcut", "watershed", "outline"]
 _LABELS = {"hand": HAND, "background": BACKGROUND, "unknown": UNKNOWN}
 _MIDDLE = 0.6  # of the way in
 _SPUR = 2.5  # of the rounding: half as thick is what no finger is
+_SLIVER_PX = 5
+_BLUR_PX, _FARTHEST_PX = 1.5, 4.0
 _MAX_CORNERS = 200_000
 _MAX_BYTES = 1 << 24
 
@@ -59,6 +62,8 @@ class Drawing:
         margin_px: How far it may be wrong.
         strokes: Markers, the later over the earlier.
         smooth_px: How much the outline is rounded.
+        outward_px: How far the line is moved outwards at last. GrabCut and watershed find the slope; the skin line is
+            its foot, a little further out.
         add: Polygons that are hand, whatever was found.
         remove: Polygons that are not; before `add`.
         facts: What else is known of it, JSON-able: how it was drawn, in words, who looked at it.
@@ -70,6 +75,7 @@ class Drawing:
     margin_px: float = 8.0
     strokes: tuple[Stroke, ...] = ()
     smooth_px: float = 1.5
+    outward_px: float = 0.0
     add: Rings = field(default_factory=list)
     remove: Rings = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -98,9 +104,12 @@ def draw_mask(image: Image, drawing: Drawing) -> Mask:
         if not (markers == HAND).any() or not (markers == BACKGROUND).any():
             raise AnnotationError("drawing", "both hand and background must be marked")
         found = fill_holes(_main_region(grow(image, markers, drawing.method), markers))
-        grown = smooth(_cut_spurs(found, drawing.smooth_px), drawing.smooth_px)
+        rounded = smooth(_cut_spurs(found, drawing.smooth_px), drawing.smooth_px)
+        grown = fill_holes(_move_out(rounded, drawing.outward_px))
     for ring in drawing.remove:
         grown &= ~draw_polygons([[ring]], drawing.size, drawing.size)
+    if drawing.remove:  # what a polygon just missed
+        grown = _open(grown, _SLIVER_PX)
     for ring in drawing.add:
         grown |= draw_polygons([[ring]], drawing.size, drawing.size)
     if not grown.any():
@@ -139,10 +148,22 @@ def _cover(stroke: Stroke, size: tuple[int, int]) -> Mask:
 
 def _cut_spurs(mask: Mask, smooth_px: float) -> Mask:
     """Cuts off what is too thin for a hand: bits of a frame, above all along the picture's border."""
-    side = 2 * round(_SPUR * smooth_px) + 1
+    return _open(mask, 2 * round(_SPUR * smooth_px) + 1)
+
+
+def _open(mask: Mask, side: int) -> Mask:
+    """Drops what no disc of that width fits into; the picture's border counts as an edge."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     core = cv2.erode(mask.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     return cv2.dilate(core, kernel).astype(bool)
+
+
+def _move_out(mask: Mask, by_px: float) -> Mask:
+    """Moves a mask's edge by a part of a pixel: where its Gaussian mean has that of a straight edge so far out."""
+    if by_px == 0:
+        return mask
+    mean = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), _BLUR_PX, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(mean >= 0.5 * math.erfc(by_px / (_BLUR_PX * math.sqrt(2))))
 
 
 def _main_region(mask: Mask, markers: NDArray[np.uint8] | None) -> Mask:
@@ -167,6 +188,7 @@ def write_drawing(drawing: Drawing) -> bytes:
         "method": drawing.method,
         "margin_px": float(drawing.margin_px),
         "smooth_px": float(drawing.smooth_px),
+        "outward_px": float(drawing.outward_px),
         **drawing.facts,
     }
     lines = [f' "{key}": {_compact(value)}' for key, value in content.items()]
@@ -216,6 +238,7 @@ def read_drawing(data: bytes, name: str) -> Drawing:
                 for entry in facts.pop("strokes", ())
             ),
             smooth_px=float(facts.pop("smooth_px", Drawing.smooth_px)),
+            outward_px=float(facts.pop("outward_px", Drawing.outward_px)),
             add=[*map(_ring, facts.pop("add", ()))],
             remove=[*map(_ring, facts.pop("remove", ()))],
             facts=facts,
@@ -251,6 +274,10 @@ def _check(drawing: Drawing, name: str) -> None:
             name,
             f"margin_px {drawing.margin_px:g} and smooth_px {drawing.smooth_px:g}; 0 to {max(drawing.size)}, "
             "and 0 to 50, would do",
+        )
+    if not abs(drawing.outward_px) <= _FARTHEST_PX:
+        raise AnnotationError(
+            name, f"outward_px {drawing.outward_px:g}; -{_FARTHEST_PX:g} to {_FARTHEST_PX:g} would do"
         )
     rings = [ring for stroke in drawing.strokes for ring in stroke.rings]
     rings += [ring for polygon in drawing.start for ring in polygon] + drawing.add + drawing.remove
