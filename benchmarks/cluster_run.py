@@ -1,0 +1,96 @@
+"""A whole run by Spark on HDFS, beside what one machine reached: `python -m benchmarks.cluster_run DATA --local RUN`.
+
+DATA is a folder of radiographs with labels.csv, RUN the folder of a local run on it with the same settings. Starts HDFS
+and Spark (two workers of one core) on this machine, uploads DATA, and runs every stage there. The ages of the test part
+are taken out of the labels first: it is not to be scored for this. What is compared: the out-of-fold MAD, and the mean
+Jaccard index of the outlines held out, with the local run's bootstrap intervals. Further arguments go to `run all`.
+Ends with 1 if one of the two lies outside.
+"""
+
+import argparse
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.servers.hdfs import Hdfs
+from tests.servers.processes import Processes
+from tests.servers.spark import Spark
+
+from boneage_regression.folds import in_test
+from boneage_sparkrun.java import find_java_home
+from boneage_sparkrun.place import Place
+
+
+def boneage(*arguments: object) -> None:
+    subprocess.run([Path(sys.executable).with_name("boneage"), *map(str, arguments)], check=True)
+
+
+def write_labels(data: Path, target: Path) -> int:
+    """The labels without those of the test part; how many are left."""
+    with (data / "labels.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    kept = [row for row in rows if not in_test(row[0])]
+    with target.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *kept])
+    return len(kept)
+
+
+def tell(name: str, reached: float, interval: list[float], digits: int) -> bool:
+    low, high = interval
+    inside = low <= reached <= high
+    print(
+        f"| {name} | {reached:.{digits}f} | {low:.{digits}f} to {high:.{digits}f} | {'yes' if inside else 'NO'} |"
+    )
+    return inside
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--local", type=Path, required=True)
+    given, others = parser.parse_known_args()
+    commit = subprocess.run(
+        ("git", "rev-parse", "--short", "HEAD"), capture_output=True, text=True, check=True
+    ).stdout.strip()
+    local = json.loads((given.local / "evaluate" / "metrics.json").read_text())
+    with (
+        tempfile.TemporaryDirectory() as name,
+        Processes(Path(name) / "servers", find_java_home()) as processes,
+    ):
+        hdfs, spark = Hdfs(processes), Spark(processes)
+        os.environ["HADOOP_CONF_DIR"] = str(hdfs.configuration)
+        labels, out = Path(name) / "labels.csv", f"{hdfs.uri}/runs/all"
+        count = write_labels(given.data, labels)
+        boneage("upload", given.data, f"{hdfs.uri}/data", "--labels", labels)
+        started = time.monotonic()
+        engine = ("--engine", "spark", "--master", spark.uri, "--total-cores", 2)
+        boneage("run", "all", "--data", f"{hdfs.uri}/data", "--out", out, *engine, *others)
+        minutes = (time.monotonic() - started) / 60
+        metrics = json.loads((Place(out) / "evaluate" / "metrics.json").read_bytes())
+    found, held_out = metrics["out_of_fold"], metrics["segmentation"]["test"]
+    print(
+        f"\n{datetime.now(UTC):%Y-%m-%d}, commit {commit}, {os.cpu_count()} cores: {minutes:.1f} minutes,",
+        end=" ",
+    )
+    print(f"{count} labelled radiographs, {held_out['count']} outlines held out\n")
+    print("| figure | by Spark on HDFS | interval of the local run, 95 % | inside |\n|---|---|---|---|")
+    inside = [
+        tell("MAD out of fold, months", found["mad"], local["out_of_fold"]["mad_interval"], 2),
+        tell(
+            "mean Jaccard index, held out",
+            held_out["jaccard_mean"],
+            local["segmentation"]["test"]["jaccard_interval"],
+            4,
+        ),
+    ]
+    return not all(inside)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
