@@ -2,13 +2,14 @@
 
 import json
 import random
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sparkrun_recipe import make_rows
+from sparkrun_recipe import make_rows, select_row
 
-from boneage_sparkrun import EngineError, LocalEngine, shard_name, write_shard
+from boneage_sparkrun import EngineError, ListFeed, LocalEngine, shard_name, write_shard
 from boneage_sparkrun.cluster_training import ClusterTraining, train_on_cluster
 from boneage_sparkrun.java import find_java_home
 from boneage_sparkrun.spark_session import SparkSettings
@@ -24,10 +25,10 @@ RECIPES = [RECIPE, {**RECIPE, "kind": "adam"}, {**RECIPE, "kind": "rich"}]
 SLOW = {"epochs": 5, "batch_size": 8, "averaging": 0.5, "pace_seconds": 0.1}
 
 
-def write_rows(folder):
+def write_rows(folder, shards=SHARDS):
     uris, start = [], 0
-    for index, count in enumerate(SHARDS):
-        uris.append([str(folder / "rows" / shard_name(index, len(SHARDS)))])
+    for index, count in enumerate(shards):
+        uris.append([str(folder / "rows" / shard_name(index, len(shards)))])
         write_shard(uris[-1][0], make_rows(count, start))
         start += count
     return uris
@@ -88,6 +89,32 @@ def test_what_fails_on_a_worker_is_one_message_with_its_traceback(spark, sources
         train_on_cluster(training(sources, fails=True), settings(spark, 2))
     assert "Traceback" not in str(caught.value).splitlines()[0]
     assert "fit_on_cluster" in caught.value.details
+
+
+WORST = {
+    "all in one, the others empty": ((0, 0, 41, 0), 8),
+    "one row for two workers": ((1,), 8),
+    "one row each, more shards than slots": ((1,) * 13, 4),
+    "a last step that only one worker has a row of": ((16, 3), 8),
+    "a step larger than all rows": ((30, 2, 0, 1), 100),
+}
+
+
+@pytest.mark.parametrize(("shards", "batch_size"), WORST.values(), ids=WORST)
+def test_each_row_is_had_once_an_epoch_however_parted(spark, tmp_path, shards, batch_size):
+    names = {"select": "sparkrun_recipe:select_row", "function": "sparkrun_recipe:take_rows"}
+    task = ClusterTraining(
+        "take", write_rows(tmp_path, shards), **names, batch_size=batch_size, config={"taken": str(tmp_path)}
+    )
+    train_on_cluster(task, settings(spark, 2))
+    rows = [row for row in make_rows(sum(shards)) if select_row(row, {})[0] == "train"]
+    taken = [json.loads((tmp_path / f"{index}.json").read_text()) for index in range(2)]
+    for epoch, parts in enumerate(zip(*taken, strict=True), start=1):
+        together = [
+            [number for part in step for number in part] for step in zip_longest(*parts, fillvalue=[])
+        ]
+        feed = ListFeed(rows, batch_size, 0)
+        assert together == [[row["number"] for row in batch] for batch in feed.epoch(epoch)]
 
 
 SLEEP = """
