@@ -1,8 +1,8 @@
 """A whole run on phantoms, every stage on a cluster, each way there: `python -m benchmarks.cluster_ways [WAY ...]`.
 
-Ways: standalone (the command itself is the driver), spark-submit, yarn (client mode). Starts HDFS, Spark (two workers of
-one core) and YARN on this machine; data and run lie in HDFS. Two training workers each time: what the models say must be
-the same. Ends with 1 if a run fails or its ages differ from the first's by more than 0.01 months.
+Ways: standalone (the command itself is the driver), spark-submit, yarn (client mode). Starts HDFS, Spark (two workers
+of one core) and YARN on this machine; data and run lie in HDFS. Two training workers each time: what the models say
+must be the same. Ends with 1 if a run fails or its ages differ from the first's by more than 0.01 months.
 """
 
 import csv
