@@ -75,9 +75,8 @@ def main() -> int:
             [BONEAGE, "upload", folder / "data", f"{hdfs.uri}/data"], check=True, stdout=subprocess.DEVNULL
         )
         print(f"{datetime.now(UTC):%Y-%m-%d}, commit {commit}, {os.cpu_count()} cores\n")
-        print(
-            "| way | seconds | exit | Jaccard, held out | MAD out of fold | ages off by, months |\n|---|---|---|---|---|---|"
-        )
+        print("| way | seconds | exit | Jaccard, held out | MAD out of fold | ages off by, months |")
+        print("|---|---|---|---|---|---|")
         for way in chosen:
             out, started = f"{hdfs.uri}/runs/{way}", time.monotonic()
             arguments = ("run", "all", "--engine", "spark", "--config", folder / "small.toml")
