@@ -1,0 +1,68 @@
+"""Real radiographs with the outlines in annotations/, and the tables of Jaccard indices made of them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from boneage_imaging import decode
+from boneage_regression.folds import in_test
+from boneage_segmentation import read_outline
+
+ROOT = Path(__file__).parents[1]
+OUTLINES = ROOT / "annotations" / "outlines"
+KEYPOINTS = "hand_keypoints_coco.json"
+Row = dict[str, Any]
+
+
+def read_annotated(data: Path, *, test: bool) -> list[Row]:
+    """The annotated radiographs of the test part, or of the training part: case_id, image, outline, kinds.
+
+    Args:
+        data: A folder with images/ID.png.
+        test: Which part.
+    """
+    rows = []
+    for path in sorted(OUTLINES.glob("*.json")):
+        if in_test(path.stem) is test:
+            image = decode((data / "images" / f"{path.stem}.png").read_bytes())
+            content = path.read_bytes()
+            outline = read_outline(content, path.name, image.shape)
+            kinds = json.loads(content)["kinds"]
+            rows.append({"case_id": path.stem, "image": image, "outline": outline, "kinds": kinds})
+    return rows
+
+
+def read_keypoints(data: Path) -> dict[str, np.ndarray]:
+    """The visible keypoints of each radiograph, (n, 2): x, y as shares of its width and height."""
+    content = json.loads((data / KEYPOINTS).read_text())
+    sizes = {image["id"]: (image["width"], image["height"]) for image in content["images"]}
+    found: dict[str, np.ndarray] = {}
+    for hand in content["annotations"]:
+        points = np.array([*hand["lefthand_kpts"], *hand["righthand_kpts"]], float).reshape(-1, 3)
+        found[hand["image_id"]] = points[points[:, 2] > 0, :2] / sizes[hand["image_id"]]
+    return found
+
+
+def print_head(*columns: str) -> None:
+    """When, at which commit; and the table's head."""
+    commit = subprocess.run(
+        ("git", "rev-parse", "--short", "HEAD"), capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout.strip()
+    print(f"{datetime.now(UTC):%Y-%m-%d}, commit {commit}\n")
+    print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
+
+
+def print_scores(name: str, scores: list[float]) -> None:
+    """A row: count, mean, median, least, how many under 0.85."""
+    array = np.array(scores)
+    print(
+        f"| {name} | {len(array)} | {array.mean():.4f} | {np.median(array):.4f} | {array.min():.4f} "
+        f"| {(array < 0.85).sum()} |",
+        flush=True,
+    )
