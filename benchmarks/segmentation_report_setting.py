@@ -1,8 +1,8 @@
 """The report's setting on real radiographs: `python benchmarks/segmentation_report_setting.py DATA --folder FOLDER`.
 
 A U-Net of Ronneberger's shape and full depth (4), base 16, input 128 x 128, from 30 outlines with augmentation; 6
-others test it. Five draws of these 36 from the annotated training part (the test part is not touched). The last epoch is
-taken and the threshold is one half, so that nothing is chosen by anybody. FOLDER keeps checkpoints: the same command
+others test it. Five draws of these 36 from the annotated training part (the test part is not touched). The last epoch
+is taken and the threshold is one half, so that nothing is chosen by anybody. FOLDER keeps checkpoints: the same command
 goes on.
 """
 
