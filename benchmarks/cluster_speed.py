@@ -1,9 +1,9 @@
 """Two workers against one, each held to a core of its own: `python -m benchmarks.cluster_speed [--count 600]`.
 
-Starts a NameNode, two DataNodes and a Spark master on this machine, draws phantoms, packs them into HDFS, and does the
-stages that treat each radiograph by itself: ingest, segment (with the shipped model), prepare. One worker, two, two,
-one: so that what the machine does besides weighs on both. Seconds are those of the stages, the start and end of their
-Spark applications among them.
+Starts a NameNode, two DataNodes and a Spark master on this machine, packs radiographs into HDFS (drawn phantoms of the
+challenge's size, 2000 x 1600, twelve of them under many names), and does the stages that treat each radiograph by
+itself: ingest, segment (with the shipped model), prepare. One worker, two, two, one: so that what the machine does
+besides weighs on both. Seconds are those of the stages, the start and end of their Spark applications among them.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.many_phantoms import write_many
 from tests.end_to_end.conftest import boneage
 from tests.servers.hdfs import Hdfs
 from tests.servers.processes import Processes
@@ -25,6 +26,7 @@ from boneage_sparkrun.place import Place
 STAGES = ("ingest", "split", "train-segmentation", "segment", "prepare")
 MEASURED = ("ingest", "segment", "prepare")
 ROUNDS = (1, 2, 2, 1)
+SIZE = (2000, 1600)
 
 
 def call(*arguments: object) -> None:
@@ -35,7 +37,7 @@ def call(*arguments: object) -> None:
 
 def pack(folder: Path, uri: str, count: int) -> None:
     """Radiographs without outlines, so that nothing is trained."""
-    call("phantom", folder, "--count", count, "--seed", 1, "--size", 640, 512)
+    write_many(folder, count, SIZE)
     call("upload", folder / "images", uri, "--labels", folder / "labels.csv", "--shard-size", 20)
 
 
@@ -73,6 +75,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, Processes(Path(name) / "hdfs", find_java_home()) as processes:
         folder, hdfs = Path(name), Hdfs(processes)
         os.environ["HADOOP_CONF_DIR"] = str(hdfs.configuration)
+        (folder / "data").mkdir()
         pack(folder / "data", f"{hdfs.uri}/data", count)
         for index, workers in enumerate(ROUNDS):
             seconds = measure(
@@ -80,7 +83,9 @@ def main() -> None:
             )
             rows.append((workers, seconds, sum(seconds.values())))
             print(workers, seconds, flush=True)
-    print(f"{datetime.now(UTC):%Y-%m-%d}, commit {commit.strip()}, {count} radiographs of 640 x 512")
+    print(
+        f"{datetime.now(UTC):%Y-%m-%d}, commit {commit.strip()}, {count} radiographs of {SIZE[0]} x {SIZE[1]}"
+    )
     print(
         f"| workers | {' | '.join(f'{stage}, s' for stage in MEASURED)} | together, s | s per radiograph and core |"
     )

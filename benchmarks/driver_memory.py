@@ -1,7 +1,8 @@
 """What a driver needs for more radiographs: `python -m benchmarks.driver_memory [--counts 100 2000]`.
 
 Starts a NameNode, two DataNodes and a small Spark cluster on this machine, and does a whole run by Spark on HDFS on so
-many phantoms (640 x 512), with one short epoch of training. The most memory that the driver's Python and its Java held
+many radiographs (drawn phantoms of 640 x 512, twelve of them under many names), uploaded first, with the shipped
+segmentation and one short epoch of training the regression. The most memory that the driver's Python and its Java held
 at any time is read from the system: `VmHWM` of both.
 """
 
@@ -13,7 +14,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.end_to_end.conftest import SMALL
+from benchmarks.many_phantoms import write_many
+from tests.end_to_end.conftest import SMALL, boneage
 from tests.end_to_end.processes import left_behind, start
 from tests.servers.hdfs import Hdfs
 from tests.servers.processes import Processes
@@ -21,8 +23,8 @@ from tests.servers.spark import Spark
 
 from boneage_sparkrun.java import find_java_home
 
-SETTINGS = SMALL.replace("count = 24", "count = {count}").replace("160", "640").replace("128", "512")
-SETTINGS = SETTINGS.replace("shard_size = 8", "shard_size = 32")
+SETTINGS = SMALL.replace("shard_size = 8", "shard_size = 32")
+SIZE = (640, 512)
 
 
 def peak_mb(pid: int) -> tuple[str, float]:
@@ -32,12 +34,17 @@ def peak_mb(pid: int) -> tuple[str, float]:
     return fields["Name"].strip(), int(fields.get("VmHWM", "0 kB").split()[0]) / 1024
 
 
-def measure(folder: Path, out: str, master: str, count: int) -> tuple[float, float, float]:
+def measure(folder: Path, uri: str, master: str, count: int) -> tuple[float, float, float]:
     """Most memory of the driver's Python and of its Java, in MB; and minutes."""
     folder.mkdir()
-    (folder / "settings.toml").write_text(SETTINGS.format(count=count))
+    write_many(folder, count, SIZE)
+    (folder / "settings.toml").write_text(SETTINGS)
+    done = boneage("upload", folder / "images", f"{uri}/data", "--labels", folder / "labels.csv")
+    if done.code:
+        raise SystemExit(done.err)
     engine = ("--engine", "spark", "--master", master, "--total-cores", 2)
-    call = ("run", "all", "--config", folder / "settings.toml", "--out", out, *engine)
+    places = ("--data", f"{uri}/data", "--out", f"{uri}/run")
+    call = ("run", "all", "--config", folder / "settings.toml", *places, *engine)
     started = time.monotonic()
     driver = start(call, folder / "log")
     python = java = 0.0

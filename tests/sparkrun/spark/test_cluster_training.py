@@ -2,6 +2,9 @@
 
 import json
 import random
+import re
+import subprocess
+import sys
 from itertools import zip_longest
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from boneage_sparkrun.spark_session import SparkSettings
 
 from ...servers.processes import Processes
 from ...servers.spark import Spark
-from .disturbed import CONF, Kill, Trial
+from .disturbed import CONF, DRIVER, WORK, Kill, Trial
 
 # Uneven, one of them empty, more than workers.
 SHARDS = (17, 0, 1, 30, 5)
@@ -84,11 +87,24 @@ def test_one_and_two_workers_learn_what_one_process_learns(spark, sources, tmp_p
     assert not spark.executors()
 
 
-def test_what_fails_on_a_worker_is_one_message_with_its_traceback(spark, sources):
-    with pytest.raises(EngineError, match=r"ValueError: worker \d cannot do this") as caught:
-        train_on_cluster(training(sources, fails=True), settings(spark, 2))
-    assert "Traceback" not in str(caught.value).splitlines()[0]
-    assert "fit_on_cluster" in caught.value.details
+def test_what_fails_on_a_worker_is_one_message_with_its_traceback(spark, processes, sources, tmp_path):
+    given = {
+        "master": spark.uri,
+        "workers": 2,
+        "conf": CONF,
+        "sources": sources,
+        "log": str(tmp_path / "log"),
+    }
+    call = (sys.executable, DRIVER, json.dumps({**given, "config": {"fails": True}}))
+    environment = {**processes.environment, "PYTHONPATH": str(WORK)}
+    done = subprocess.run(call, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (1, "")
+    failed = json.loads(done.stdout.splitlines()[-1])
+    message = failed["message"].splitlines()[0]
+    assert re.search(r"ValueError: worker \d cannot do this", message)
+    assert "Traceback" not in message
+    for text in (failed["details"], (tmp_path / "log").read_text()):
+        assert "in fit_on_cluster" in text
 
 
 WORST = {
