@@ -1,10 +1,10 @@
-"""A whole run by Spark on HDFS, beside what one machine reached: `python -m benchmarks.cluster_run DATA --local RUN`.
+"""A whole run by Spark on HDFS, beside the same on one machine: `python -m benchmarks.cluster_run DATA [--local RUN]`.
 
-DATA is a folder of radiographs with labels.csv, RUN the folder of a local run on it with the same settings. Starts HDFS
-and Spark (two workers of one core) on this machine, uploads DATA, and runs every stage there. The ages of the test part
-are taken out of the labels first: it is not to be scored for this. What is compared: the out-of-fold MAD, and the mean
-Jaccard index of the outlines held out, with the local run's bootstrap intervals. Further arguments go to `run all`.
-Ends with 1 if one of the two lies outside.
+DATA is a folder of radiographs with labels.csv, RUN the folder of a local run on it with the same settings; without it
+one is done first. Starts HDFS and Spark (two workers of one core) on this machine, uploads DATA, and runs every stage
+there. The ages of the test part are taken out of the labels: it is not to be scored for this. What is compared: the
+out-of-fold MAD, and the mean Jaccard index of the outlines held out, with the local run's bootstrap intervals. Further
+arguments go to `run all`. Ends with 1 if one of the two lies outside.
 """
 
 import argparse
@@ -31,6 +31,13 @@ def boneage(*arguments: object) -> None:
     subprocess.run([Path(sys.executable).with_name("boneage"), *map(str, arguments)], check=True)
 
 
+def timed_run(*arguments: object) -> float:
+    """Minutes of `boneage run all`."""
+    started = time.monotonic()
+    boneage("run", "all", *arguments)
+    return (time.monotonic() - started) / 60
+
+
 def write_labels(data: Path, target: Path) -> int:
     """The labels without those of the test part; how many are left."""
     with (data / "labels.csv").open(newline="") as file:
@@ -53,26 +60,27 @@ def tell(name: str, reached: float, interval: list[float], digits: int) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--local", type=Path, required=True)
+    parser.add_argument("--local", type=Path)
     given, others = parser.parse_known_args()
     commit = subprocess.run(
         ("git", "rev-parse", "--short", "HEAD"), capture_output=True, text=True, check=True
     ).stdout.strip()
-    local = json.loads((given.local / "evaluate" / "metrics.json").read_text())
-    with (
-        tempfile.TemporaryDirectory() as name,
-        Processes(Path(name) / "servers", find_java_home()) as processes,
-    ):
-        hdfs, spark = Hdfs(processes), Spark(processes)
-        os.environ["HADOOP_CONF_DIR"] = str(hdfs.configuration)
-        labels, out = Path(name) / "labels.csv", f"{hdfs.uri}/runs/all"
+    with tempfile.TemporaryDirectory() as name:
+        folder, labels = Path(name), Path(name) / "labels.csv"
         count = write_labels(given.data, labels)
-        boneage("upload", given.data, f"{hdfs.uri}/data", "--labels", labels)
-        started = time.monotonic()
-        engine = ("--engine", "spark", "--master", spark.uri, "--total-cores", 2)
-        boneage("run", "all", "--data", f"{hdfs.uri}/data", "--out", out, *engine, *others)
-        minutes = (time.monotonic() - started) / 60
-        metrics = json.loads((Place(out) / "evaluate" / "metrics.json").read_bytes())
+        here, local_minutes = given.local, None
+        if here is None:
+            here = folder / "run"
+            local_minutes = timed_run("--data", given.data, "--labels", labels, "--out", here, *others)
+        local = json.loads((here / "evaluate" / "metrics.json").read_text())
+        with Processes(folder / "servers", find_java_home()) as processes:
+            hdfs, spark = Hdfs(processes), Spark(processes)
+            os.environ["HADOOP_CONF_DIR"] = str(hdfs.configuration)
+            boneage("upload", given.data, f"{hdfs.uri}/data", "--labels", labels)
+            out = f"{hdfs.uri}/runs/all"
+            engine = ("--engine", "spark", "--master", spark.uri, "--total-cores", 2)
+            minutes = timed_run("--data", f"{hdfs.uri}/data", "--out", out, *engine, *others)
+            metrics = json.loads((Place(out) / "evaluate" / "metrics.json").read_bytes())
     found, held_out = metrics["out_of_fold"], metrics["segmentation"]["test"]
     print(
         f"\n{datetime.now(UTC):%Y-%m-%d}, commit {commit}, {os.cpu_count()} cores: {minutes:.1f} minutes,",
