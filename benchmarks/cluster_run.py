@@ -82,11 +82,14 @@ def main() -> int:
             minutes = timed_run("--data", f"{hdfs.uri}/data", "--out", out, *engine, *others)
             metrics = json.loads((Place(out) / "evaluate" / "metrics.json").read_bytes())
     found, held_out = metrics["out_of_fold"], metrics["segmentation"]["test"]
+    beside = f" ({local_minutes:.1f} on one machine)" if local_minutes else ""
     print(
-        f"\n{datetime.now(UTC):%Y-%m-%d}, commit {commit}, {os.cpu_count()} cores: {minutes:.1f} minutes,",
-        end=" ",
+        f"\n{datetime.now(UTC):%Y-%m-%d}, commit {commit}, {os.cpu_count()} cores, {' '.join(others)}: ",
+        end="",
     )
-    print(f"{count} labelled radiographs, {held_out['count']} outlines held out\n")
+    print(
+        f"{minutes:.1f} minutes{beside}, {count} labelled radiographs, {held_out['count']} outlines held out\n"
+    )
     print("| figure | by Spark on HDFS | interval of the local run, 95 % | inside |\n|---|---|---|---|")
     inside = [
         tell("MAD out of fold, months", found["mad"], local["out_of_fold"]["mad_interval"], 2),
