@@ -11,7 +11,7 @@ from tensorflowonspark import TFManager
 
 from boneage_sparkrun import ListFeed, TrainingError
 from boneage_sparkrun.cluster_jobs import put_all
-from boneage_sparkrun.cluster_node import Node
+from boneage_sparkrun.cluster_node import Node, QueueFeed
 from boneage_sparkrun.epoch_plan import EpochPlan
 
 MOST_WORKERS = 3
@@ -19,9 +19,9 @@ MOST_WORKERS = 3
 
 def consume(address, key, pipe):
     """A training process that only takes: what it got of each epoch it is asked to want goes back."""
-    node = Node(TFManager.connect(address, key))
+    feed = QueueFeed(Node(TFManager.connect(address, key)), 0)
     for epoch in iter(pipe.recv, None):
-        pipe.send([[row["row"] for row in part] for part in node.parts(epoch)])
+        pipe.send([[row["row"] for row in part] for part in feed.epoch(epoch)])
 
 
 class Worker:
@@ -38,6 +38,14 @@ class Worker:
         )
         self.process.start()
         self.node.tell("pid", self.process.pid)
+        self.granted = 0
+
+    def feed(self, epoch, parts):
+        """Waits for the next wish, which must be this epoch, and grants it."""
+        wish = self.node.wait_for_wish(self.granted)
+        assert (wish["wants"], wish["number"]) == ([epoch, 0], self.granted + 1)
+        self.granted = wish["number"]
+        put_all(self.node, self.granted, parts)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +76,7 @@ def test_each_row_reaches_one_worker_once_in_its_step(workers, partitions, count
     for worker, keyed in zip(workers, shuffled, strict=False):
         worker.pipe.send(epoch)
         parts = plan.parts(sorted(keyed, key=lambda pair: pair[0]))
-        feeding.append(threading.Thread(target=put_all, args=(worker.node, epoch, parts)))
+        feeding.append(threading.Thread(target=worker.feed, args=(epoch, parts)))
         feeding[-1].start()
     taken = []
     for worker in workers[:count]:
@@ -86,11 +94,13 @@ def test_each_row_reaches_one_worker_once_in_its_step(workers, partitions, count
 
 def test_a_part_out_of_turn_is_refused(workers):
     node = workers[0].node
-    for parts in ([(1, 1, [])], [(1, 0, []), (1, 0, [])], [(2, 0, [])]):
-        for part in parts:
-            node.put(part)
+    for parts in ([(0, 1)], [(0, 0), (0, 0)], [(-1, 0)], [(1, 0)]):
+        number = 1 + node.read("wish")["number"]
+        for later, step in parts:
+            node.put((number + later, step, []))
         with pytest.raises(TrainingError, match="was due"):
-            list(node.parts(1))
+            list(node.parts([1, 0]))
+        workers[0].granted = number
 
 
 def test_a_training_process_that_has_died_is_noticed_by_who_feeds_it():
@@ -100,5 +110,5 @@ def test_a_training_process_that_has_died_is_noticed_by_who_feeds_it():
     with pytest.raises(TrainingError, match=f"process {worker.process.pid} of this worker has died"):
         put_all(worker.node, 1, ([{}] for _ in range(100)))
     with pytest.raises(TrainingError, match="has died"):
-        worker.node.wait_for_wish(1)
+        worker.node.wait_for_wish(0)
     worker.manager.shutdown()

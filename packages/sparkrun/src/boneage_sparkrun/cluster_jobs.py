@@ -59,7 +59,7 @@ class Ask:
         """Yields this worker's answer."""
         list(tasks)
         index, node = find_node(self.nodes)
-        yield {"index": index, **node.wait_for_wish(None)}
+        yield {"index": index, **node.wait_for_wish(0)}
 
 
 @dataclass
@@ -68,19 +68,21 @@ class FeedEpoch:
 
     Attributes:
         nodes: TensorFlowOnSpark's `cluster_info`.
-        wanted: The epoch, and the steps of it that are done.
+        number: Of the worker's wish.
+        start: The steps of the epoch that are done.
         plan: Which row is in which step.
     """
 
     nodes: Nodes
-    wanted: list[int]
+    number: int
+    start: int
     plan: EpochPlan
 
     def __call__(self, keyed: Iterable[tuple[int, dict[str, Any]]]) -> Answers:
         """Yields this worker's answer."""
         index, node = find_node(self.nodes)
-        put_all(node, self.wanted, self.plan.parts(keyed), self.wanted[1])
-        yield {"index": index, **node.wait_for_wish(self.wanted)}
+        put_all(node, self.number, self.plan.parts(keyed), self.start)
+        yield {"index": index, **node.wait_for_wish(self.number)}
 
 
 @dataclass
@@ -89,13 +91,13 @@ class FeedValidation:
 
     Attributes:
         nodes: TensorFlowOnSpark's `cluster_info`.
-        wanted: The worker's word for them.
+        number: Of the worker's wish.
         read: Reads the rows.
         sources: Where they are.
     """
 
     nodes: Nodes
-    wanted: str
+    number: int
     read: ReadRows
     sources: list[list[str]]
 
@@ -104,8 +106,8 @@ class FeedValidation:
         list(tasks)
         index, node = find_node(self.nodes)
         rows = (row for kind, row in self.read(self.sources) if kind != "train")
-        put_all(node, self.wanted, iter(lambda: list(itertools.islice(rows, _PER_PART)), []))
-        yield {"index": index, **node.wait_for_wish(self.wanted)}
+        put_all(node, self.number, iter(lambda: list(itertools.islice(rows, _PER_PART)), []))
+        yield {"index": index, **node.wait_for_wish(self.number)}
 
 
 @dataclass
@@ -123,18 +125,18 @@ class Leave:
         list(tasks)
         index, node = find_node(self.nodes)
         node.tell("leave", True)
-        yield {"index": index, "wants": None, "done": True}
+        yield {"index": index, "number": 0, "done": True}
 
 
-def put_all(node: Node, wanted: Any, parts: Iterable[list[dict[str, Any]]], start: int = 0) -> None:
+def put_all(node: Node, number: int, parts: Iterable[list[dict[str, Any]]], start: int = 0) -> None:
     """Feeds a worker with what it wanted, part by part, and says where that ends.
 
     Args:
         node: The worker's.
-        wanted: What it is.
-        parts: Of it.
+        number: Of its wish.
+        parts: Of what it wants.
         start: The number of the first.
     """
     for step, rows in enumerate(parts, start):
-        node.put((wanted, step, rows))
-    node.put((wanted, -1, []))
+        node.put((number, step, rows))
+    node.put((number, -1, []))

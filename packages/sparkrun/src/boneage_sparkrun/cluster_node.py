@@ -63,8 +63,8 @@ class Node:
 
     # the feeding side
 
-    def put(self, part: tuple[Any, int, Rows]) -> None:
-        """Puts a part of a step into the queue as soon as there is room.
+    def put(self, part: tuple[int, int, Rows]) -> None:
+        """Puts a part of a step into the queue as soon as there is room: the number of the wish, the step, its rows.
 
         Raises:
             TrainingError: The training process has failed or is gone.
@@ -74,22 +74,25 @@ class Node:
             time.sleep(_POLL_SECONDS)
         self._parts.put(part)
 
-    def wait_for_wish(self, after: Any) -> dict[str, Any]:
-        """Waits until the training process wants something else than before, or is done.
+    def wait_for_wish(self, after: int) -> dict[str, Any]:
+        """Waits until the training process wants something more, or is done.
+
+        Args:
+            after: The number of the wish that was granted last; 0: none was.
 
         Returns:
-            wants ([an epoch, counted from 1, steps it has had], or "validation"), done (whether it is over), result
-            and history.
+            number (of the wish), wants ([an epoch, counted from 1, steps it has had], or "validation"), done (whether
+            it is over), result and history.
 
         Raises:
             TrainingError: The training process has failed or is gone.
         """
         while True:
             result = self.read("result")
-            wants = self.read("wants")
-            if result is not None or (wants is not None and wants != after):
+            wish = self.read("wish") or {"number": 0, "wants": None}
+            if result is not None or wish["number"] > after:
                 done = result is not None
-                return {"wants": wants, "done": done, "result": result, "history": self.read("history") or []}
+                return {**wish, "done": done, "result": result, "history": self.read("history") or []}
             self.check()
             time.sleep(_POLL_SECONDS)
 
@@ -114,18 +117,20 @@ class Node:
         Raises:
             TrainingError: A part is missing, doubled or another one's.
         """
-        self.tell("wants", wanted)
+        number = 1 + (self.read("wish") or {"number": 0})["number"]
+        self.tell("wish", {"number": number, "wants": wanted})
         expected = start
         while True:
             try:
-                name, step, rows = self._parts.get(True, 1.0)
+                granted, step, rows = self._parts.get(True, 1.0)
             except queue.Empty:
                 continue
-            if (name, step) == (wanted, -1):
+            if (granted, step) == (number, -1):
                 return
-            if name != wanted or step != expected:
+            if granted != number or step != expected:
                 raise TrainingError(
-                    f"the feed gave step {step} of {name}, where step {expected} of {wanted} was due"
+                    f"the feed gave step {step} for wish {granted}, where step {expected} for wish {number} "
+                    f"({wanted}) was due"
                 )
             expected += 1
             yield rows

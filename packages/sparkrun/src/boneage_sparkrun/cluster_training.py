@@ -170,11 +170,12 @@ def _drive(
     known = 0
     answers = on_each(Ask(nodes))
     while not answers[0]["done"]:
-        wanted = answers[0]["wants"]
+        number, wanted = answers[0]["number"], answers[0]["wants"]
         if isinstance(wanted, list):
-            answers = on_each(FeedEpoch(nodes, wanted, plan), _epoch(train, plan, *wanted))
+            epoch, start = wanted
+            answers = on_each(FeedEpoch(nodes, number, start, plan), _epoch(train, plan, epoch, start))
         else:
-            answers = on_each(FeedValidation(nodes, wanted, read, sources))
+            answers = on_each(FeedValidation(nodes, number, read, sources))
         history = answers[0]["history"]
         for said in history[known:]:
             progress(said)
@@ -187,7 +188,7 @@ def _agreed(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The answers by worker; all must want the same."""
     answers = sorted(answers, key=lambda answer: answer["index"])
     indices = [answer["index"] for answer in answers]
-    wishes = {json.dumps([answer["wants"], answer["done"]]) for answer in answers}
+    wishes = {json.dumps([answer["number"], answer.get("wants"), answer["done"]]) for answer in answers}
     if indices != list(range(len(answers))) or len(wishes) != 1:
         raise EngineError(f"the workers do not agree on what comes next: {answers}")
     return answers
