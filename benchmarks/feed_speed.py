@@ -1,4 +1,4 @@
-"""How fast rows reach the workers of a training cluster: `python -m benchmarks.feed_speed [--rows 512]`.
+"""How fast rows reach the workers of a training cluster: `python -m benchmarks.feed_speed [--rows 912]`.
 
 Starts Spark with two workers of one core on this machine. In one run: the report's CNN at 256 x 256, fed by Spark and
 from memory in turn (spark, memory, memory, spark; the first epoch of each left out); and feeding alone, rows of
@@ -47,7 +47,7 @@ def call(spark: Spark, folder: Path, function: str, batch_size: int, **config: o
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=512)
+    parser.add_argument("--rows", type=int, default=912)
     rows = parser.parse_args().rows
     commit = subprocess.run(
         ("git", "rev-parse", "--short", "HEAD"), capture_output=True, text=True, check=True
