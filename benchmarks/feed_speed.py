@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.feed_work import draw_row
-from tests.servers.processes import QUICK_JAVA, Processes
+from tests.servers.processes import Processes
 from tests.servers.spark import Spark
 
 from boneage_sparkrun import shard_name, write_shard
@@ -31,7 +31,6 @@ def call(spark: Spark, folder: Path, function: str, batch_size: int, **config: o
     conf = {
         "spark.executor.memory": "1g",
         "spark.driver.memory": "512m",
-        "spark.executor.extraJavaOptions": QUICK_JAVA,
         "spark.executorEnv.PYTHONPATH": str(Path(__file__).parents[1]),
     }
     training = ClusterTraining(

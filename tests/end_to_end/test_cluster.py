@@ -13,7 +13,7 @@ import pytest
 import boneage_cli
 
 from ..servers.hadoop import pyspark_folder
-from ..servers.processes import QUICK_JAVA, Processes
+from ..servers.processes import Processes
 from ..servers.spark import Spark
 from .conftest import PATIENT, boneage
 from .processes import left_behind, start, wait_for
@@ -24,8 +24,6 @@ SMALL_JVMS = (
     "--spark-conf=spark.driver.memory=512m",
     "--spark-conf=spark.executor.memory=512m",
     "--spark-conf=spark.yarn.am.memory=256m",
-    f"--spark-conf=spark.executor.extraJavaOptions={QUICK_JAVA}",
-    f"--spark-conf=spark.driver.extraJavaOptions={QUICK_JAVA}",
 )
 
 

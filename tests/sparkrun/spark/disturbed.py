@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...servers.hdfs import Hdfs
-from ...servers.processes import QUICK_JAVA, Processes
+from ...servers.processes import Processes
 from ...servers.spark import Spark
 
 WORK = Path(__file__).parents[1]
@@ -19,8 +19,6 @@ DRIVER = Path(__file__).with_name("cluster_driver.py")
 CONF = {
     "spark.executor.memory": "512m",
     "spark.driver.memory": "512m",
-    "spark.driver.extraJavaOptions": QUICK_JAVA,
-    "spark.executor.extraJavaOptions": QUICK_JAVA,
     "spark.executorEnv.PYTHONPATH": str(WORK),
 }
 WORKERS = 2
