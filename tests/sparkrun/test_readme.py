@@ -6,8 +6,8 @@ import sys
 from .readme import README, programs, write_texts
 
 
-def test_the_readme_has_three_programs():
-    assert list(programs()) == ["words.py", "cluster.py", "curve.py"]
+def test_the_readme_has_four_programs():
+    assert list(programs()) == ["words.py", "cluster.py", "curve.py", "together.py"]
     assert README.read_text().count("```python") == 3
 
 
