@@ -8,7 +8,7 @@ from .readme import README, programs, write_texts
 
 def test_the_readme_has_four_programs():
     assert list(programs()) == ["words.py", "cluster.py", "curve.py", "together.py"]
-    assert README.read_text().count("```python") == 3
+    assert README.read_text().count("```python") == 4
 
 
 def test_the_example_of_texts_counts_words(tmp_path):
