@@ -62,8 +62,8 @@ for number in range(given.kills):
     if not ended:
         finished += 1
         shutil.rmtree(folder / "killed")
-done = boneage(*calls["killed"])
-assert done.code == 0, done.err
+process = start(calls["killed"], folder / "log", TMPDIR=str(folder / "temporary"))
+assert process.wait() == 0, (folder / "log").read_text()
 same = files(folder / "killed") == files(folder / "undisturbed")
 left = sorted(path.name for path in (folder / "temporary").iterdir())
 started = time.monotonic()
