@@ -1,9 +1,13 @@
 """What TensorBoard gets to read, read back by TensorFlow's own reader."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boneage_sparkrun.event_log import tensorboard_events
+
+# What is said of devices must be said before TensorFlow starts.
+pytestmark = pytest.mark.usefixtures("strategy")
 
 FIGURE = st.floats(-1e6, 1e6, width=32)
 EPOCHS = st.lists(st.tuples(FIGURE, FIGURE, FIGURE), min_size=1, max_size=5)
