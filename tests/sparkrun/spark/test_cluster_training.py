@@ -67,8 +67,11 @@ def assert_same_weights(one, other, tolerance):
 
 
 def test_one_and_two_workers_learn_what_one_process_learns(spark, sources, tmp_path):
-    # In a process of its own: TensorFlow, once it runs, cannot be set up otherwise for other tests.
-    (alone,) = LocalEngine(1).run("sparkrun_recipe:fit_alone", [{"recipes": RECIPES, "rows": sum(SHARDS)}])
+    # In processes of their own, which one task alone has not: TensorFlow, once it runs, cannot be set up otherwise for
+    # other tests.
+    alone, _ = LocalEngine(2).run(
+        "sparkrun_recipe:fit_alone", [{"recipes": RECIPES, "rows": sum(SHARDS)}] * 2
+    )
     for workers in (1, 2):
         said = []
         result = train_on_cluster(

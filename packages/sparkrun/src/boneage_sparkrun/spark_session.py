@@ -131,11 +131,12 @@ def slots_of(context: Any) -> Slots:
 
 
 def settled_slots(context: Any, settings: SparkSettings) -> Slots:
-    """Counts when nothing more comes up: all that were asked for are there, or a while of quiet has passed."""
+    """Counts when all that were asked for are there; or where none were, when nothing more comes up for a while."""
     found, since = slots_of(context), time.monotonic()
     deadline = since + settings.waiting_seconds
     wanted = settings.wanted_slots or math.inf
-    while found.slots < wanted and time.monotonic() < min(since + _QUIET_SECONDS, deadline):
+    quiet = _QUIET_SECONDS if settings.wanted_slots is None else math.inf
+    while found.slots < wanted and time.monotonic() < min(since + quiet, deadline):
         time.sleep(_POLL_SECONDS)
         now = slots_of(context)
         if now != found:
