@@ -13,6 +13,7 @@ import numpy as np
 from boneage_imaging import decode
 from boneage_regression.folds import in_test
 from boneage_segmentation import read_outline
+from boneage_segmentation.marking import read_keypoints
 
 ROOT = Path(__file__).parents[1]
 OUTLINES = ROOT / "annotations" / "outlines"
@@ -38,14 +39,13 @@ def read_annotated(data: Path, *, test: bool) -> list[Row]:
     return rows
 
 
-def read_keypoints(data: Path) -> dict[str, np.ndarray]:
-    """The visible keypoints of each radiograph, (n, 2): x, y as shares of its width and height."""
-    content = json.loads((data / KEYPOINTS).read_text())
-    sizes = {image["id"]: (image["width"], image["height"]) for image in content["images"]}
-    found: dict[str, np.ndarray] = {}
-    for hand in content["annotations"]:
-        points = np.array([*hand["lefthand_kpts"], *hand["righthand_kpts"]], float).reshape(-1, 3)
-        found[hand["image_id"]] = points[points[:, 2] > 0, :2] / sizes[hand["image_id"]]
+def find_keypoints(data: Path, rows: list[Row]) -> dict[str, np.ndarray]:
+    """The keypoints of those radiographs that have some, (n, 2): x, y in their pixels."""
+    content, found = (data / KEYPOINTS).read_bytes(), {}
+    for row in rows:
+        points = read_keypoints(content, KEYPOINTS, row["case_id"], row["image"].shape)
+        if points is not None:
+            found[row["case_id"]] = np.array(list(points.values()))
     return found
 
 

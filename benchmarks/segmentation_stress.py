@@ -13,7 +13,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from annotated_cases import KEYPOINTS, print_head, print_scores, read_annotated, read_keypoints
+from annotated_cases import KEYPOINTS, find_keypoints, print_head, print_scores, read_annotated
 
 from boneage_imaging import flip, rotate
 from boneage_imaging.geometry import resize
@@ -142,11 +142,10 @@ for name, stress in STRESSES.items():
 print(f"\nWorst, as they are: {', '.join(f'{case_id} {score:.3f}' for score, case_id in worst)}")
 if (given.data / KEYPOINTS).exists():
     inside = total = 0
-    for case_id, points in read_keypoints(given.data).items():
-        if case_id in plain:
-            found = plain[case_id]
-            x, y = np.floor(points * (found.shape[1], found.shape[0])).astype(int).T
-            seen = (x >= 0) & (y >= 0) & (x < found.shape[1]) & (y < found.shape[0])
-            total += len(points)
-            inside += int(found[y[seen], x[seen]].sum())
+    for case_id, points in find_keypoints(given.data, rows).items():
+        found = plain[case_id]
+        x, y = np.rint(points).astype(int).T
+        seen = (x >= 0) & (y >= 0) & (x < found.shape[1]) & (y < found.shape[0])
+        total += len(points)
+        inside += int(found[y[seen], x[seen]].sum())
     print(f"\nKeypoints inside: {inside} of {total}")

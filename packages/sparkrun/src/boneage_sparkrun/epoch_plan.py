@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import TrainingError
+from .feed import epoch_order
 
 __all__ = ["EpochPlan"]
 
@@ -69,7 +70,7 @@ class EpochPlan:
         Returns:
             (rows,), no two alike.
         """
-        order = np.random.default_rng([self.seed, epoch]).permutation(self.rows)
+        order = epoch_order(self.rows, self.seed, epoch)
         step, within = np.divmod(np.arange(self.rows), self.batch_size)
         worker, position = np.divmod(within, self.share)
         places = np.empty(self.rows, np.int64)

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .errors import TrainingError
 
-__all__ = ["Feed", "ListFeed"]
+__all__ = ["Feed", "ListFeed", "epoch_order"]
 
 
 class Feed(Protocol):
@@ -64,6 +65,20 @@ class ListFeed:
             epoch: Counted from 1.
             start: Batches that were had already.
         """
-        order = np.random.default_rng([self._seed, epoch]).permutation(len(self._rows))
+        order = epoch_order(len(self._rows), self._seed, epoch)
         for first in range(start * self._batch_size, len(order), self._batch_size):
             yield [self._rows[index] for index in order[first : first + self._batch_size]]
+
+
+def epoch_order(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    """The order in which an epoch has its rows: the same for every kind of feed.
+
+    Args:
+        rows: How many there are.
+        seed: Of the feed.
+        epoch: Counted from 1.
+
+    Returns:
+        (rows,), their indices.
+    """
+    return np.random.default_rng([seed, epoch]).permutation(rows)
