@@ -94,10 +94,11 @@ class Trial:
         environment = {**self.processes.environment, "PYTHONPATH": str(WORK)}
         if self.hdfs:
             environment["HADOOP_CONF_DIR"] = str(self.hdfs.configuration)
-        killed_at = None
+        killed_at, said = None, []
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as driver:
             for line in driver.stdout:
                 event = json.loads(line)
+                said.append(event)
                 if event["kind"] == "end":
                     story.result = event["result"]
                 elif event["kind"] == "recovery":
@@ -107,7 +108,7 @@ class Trial:
                     killed_at = time.monotonic()
                     self._kill(todo.pop(0).victim, driver)
         if driver.returncode not in (0, -signal.SIGKILL):
-            raise AssertionError(f"the driver ended with {driver.returncode}")
+            raise AssertionError(f"the driver ended with {driver.returncode}: {said[-1:]}")
 
     def _kill(self, victim: str, driver: subprocess.Popen) -> None:
         if victim == "driver":

@@ -58,6 +58,14 @@ def test_slots_of_this_machine(master, slots):
         assert slots_of(context) == Slots(1, slots)
 
 
+def test_an_executor_is_counted_as_soon_as_its_slot_is(spark):
+    settings = SparkSettings(spark.uri, 2, conf=CONF, start_seconds=120, allow_fewer=True)
+    with spark_context("slots", settings) as context:
+        while (found := slots_of(context)).slots < 2:
+            assert found.executors >= found.slots
+        assert found == Slots(2, 2)
+
+
 def test_tasks_of_two_cores_have_half_the_slots():
     conf = CONF | {"spark.task.cpus": "2"}
     with spark_context("slots", SparkSettings(master="local[5]", conf=conf, total_cores=4)) as context:

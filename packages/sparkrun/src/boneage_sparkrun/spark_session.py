@@ -124,10 +124,9 @@ def spark_context(name: str, settings: SparkSettings) -> Iterator[Any]:
 def slots_of(context: Any) -> Slots:
     """Counts the executors that are up now, and the tasks that they can do at once."""
     spark = context._jsc.sc()
-    # The driver is listed among them where it is no executor; local masters have only the driver.
-    listed = len(spark.statusTracker().getExecutorInfos())
     tasks = spark.maxNumConcurrentTasks(spark.resourceProfileManager().defaultResourceProfile())
-    return Slots(listed if spark.isLocal() else listed - 1, int(tasks))
+    # The scheduler's own list: the status tracker's lags behind the slots. Local masters have only the driver.
+    return Slots(1 if spark.isLocal() else spark.getExecutorIds().size(), int(tasks))
 
 
 def settled_slots(context: Any, settings: SparkSettings) -> Slots:
