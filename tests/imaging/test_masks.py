@@ -177,6 +177,22 @@ def test_of_two_hands_of_one_size_the_more_central_counts():
     np.testing.assert_array_equal(masks.hand_component(far | near), near)
 
 
+@given(any_masks(least=4), st.floats(0, 1))
+def test_all_that_can_be_hands_are_regions_apart_and_the_one_is_their_first(mask, least):
+    found = masks.hand_components(mask, min_area_share=least, max_area_share=1)
+    np.testing.assert_array_equal(
+        masks.hand_component(mask, min_area_share=least, max_area_share=1),
+        found[0] if found else np.zeros_like(mask),
+    )
+    together = np.sum(found, axis=0) if found else np.zeros(mask.shape, int)
+    assert together.max() <= 1
+    assert components(together > 0) == len(found)
+    for region in found:
+        np.testing.assert_array_equal(
+            masks.hand_component(region, min_area_share=least, max_area_share=1), region
+        )
+
+
 @pytest.mark.parametrize("mask", [np.zeros((9, 9), bool), np.ones((9, 9), bool), np.eye(60, dtype=bool)])
 def test_nothing_is_kept_where_nothing_can_be_a_hand(mask):
     assert not masks.hand_component(mask).any()

@@ -101,6 +101,14 @@ def test_a_washed_out_hand_is_noticed():
     assert any("pure white" in reason for reason in assess(image, mask).reasons)
 
 
+def test_a_second_hand_is_a_warning_only_beside_one():
+    image, mask = hand()
+    verdict = assess(image, mask, others=1)
+    assert (verdict.status, len(verdict.reasons)) == ("warning", 1)
+    assert "more than one hand" in verdict.reasons[0]
+    assert assess(image, np.zeros_like(mask), others=1) == assess(image, np.zeros_like(mask))
+
+
 def test_a_picture_of_little_contrast_is_noticed():
     image, mask = hand()
     verdict = assess((image // 16 + 100).astype(np.uint8), mask)

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -77,6 +78,24 @@ def test_each_kind_of_clutter_changes_the_image(rows, name):
         for seed, row in enumerate(rows)
     ]
     assert np.mean(changed) >= 0.5
+
+
+def test_a_second_hand_lies_apart_from_the_first_and_is_cut_by_a_side(rows):
+    added = 0
+    for seed in range(30):
+        image, outline = rows[seed % 4]["image"], rows[seed % 4]["outline"]
+        small = {"image": np.pad(image, 60), "outline": np.pad(outline, 60)}
+        plain, both = view(small, STILL, seed)[1], view(small, replace(STILL, second=1), seed)[1]
+        assert (both >= plain).all()
+        other = (both - plain) > 0.5
+        if other.any():
+            added += 1
+            sides = (other[0], other[-1], other[:, 0], other[:, -1])
+            assert any(side.any() for side in sides)
+            assert not (
+                cv2.dilate(other.astype(np.uint8), np.ones((3, 3))).astype(bool) & (plain > 0.5)
+            ).any()
+    assert added >= 10
 
 
 @pytest.mark.parametrize("name", ["ground", "clip", "marker", "plate", "edge", "invert", "flatten"])

@@ -15,13 +15,13 @@ import numpy as np
 
 from boneage_cli.errors import DataError
 from boneage_cli.files import read_bounded
+from boneage_cli.stages import find_hand
 from boneage_imaging.alignment import align, orientation
 from boneage_imaging.codec import decode, decode_mask, encode_png
 from boneage_imaging.contrast import clahe
 from boneage_imaging.geometry import letterbox, resize
 from boneage_imaging.masks import apply_mask
 from boneage_imaging.phantom import draw_case
-from boneage_imaging.quality import assess
 from boneage_segmentation.annotation import begin_drawing
 from boneage_segmentation.drawings import draw_mask, read_drawing, write_drawing
 from boneage_segmentation.marking import mark_keypoints, read_keypoints
@@ -151,8 +151,7 @@ def apply_segment(case: Case, finder: Finder) -> Case:
 def _find_hand(image: np.ndarray, finder: Finder) -> tuple[np.ndarray, str, str]:
     if finder.segmenter is None:
         raise DataError("there is no mask for it, and no model to find one")
-    mask = finder.segmenter.mask(image)
-    verdict = assess(image, mask)
+    mask, verdict = find_hand(image, finder.segmenter)
     return mask, verdict.status, "; ".join(verdict.reasons)
 
 

@@ -125,16 +125,14 @@ class Predictor:
 
     def examine(self, data: bytes, *, sex: str | None = None, case_id: str = "") -> Examination:
         """As `predict`, with what the answer rests on."""
-        from boneage_cli.stages import ingest_image, prepare_image
+        from boneage_cli.stages import find_hand, ingest_image, prepare_image
         from boneage_imaging.errors import ImagingError
-        from boneage_imaging.quality import assess
 
         try:
             image, _ = ingest_image(data, self.ingest)
         except (ImagingError, MemoryError) as error:
             return Examination(_refused(case_id, plain(str(error))), sex)
-        mask = self.segmenter.mask(image)
-        verdict = assess(image, mask)
+        mask, verdict = find_hand(image, self.segmenter)
         if verdict.status == "refused":
             return Examination(_refused(case_id, "; ".join(verdict.reasons)), sex, image, mask)
         prepared = prepare_image(image, mask, self.prepare)

@@ -20,7 +20,7 @@ from boneage_imaging.errors import AlignmentError
 from boneage_imaging.geometry import fit_within, letterbox, resize, warp
 from boneage_imaging.masks import apply_mask
 from boneage_imaging.polarity import is_inverted
-from boneage_imaging.quality import assess
+from boneage_imaging.quality import Verdict, assess
 from boneage_sparkrun.place import Place
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ __all__ = [
     "apply_ingest",
     "apply_prepare",
     "apply_segment",
+    "find_hand",
     "ingest_image",
     "prepare_image",
     "setup_ingest",
@@ -138,16 +139,22 @@ def setup_segment(config: dict[str, Any]) -> Segmenter | None:
         return Segmenter.load(folder, threads=1)
 
 
+def find_hand(image: np.ndarray, segmenter: Segmenter) -> tuple[np.ndarray, Verdict]:
+    """The hand's mask, and what speaks against reading it."""
+    found = segmenter.find(image)
+    return found.mask, assess(image, found.mask, others=found.others)
+
+
 def apply_segment(case: Case, segmenter: Segmenter | None) -> Case:
     """Finds the hand, or takes the mask that is given, and says whether it is one."""
     image = decode(case["image"])
     if case["given_mask"] is not None:
         mask = decode_mask(case["given_mask"])
+        verdict = assess(image, mask)
     elif segmenter is not None:
-        mask = segmenter.mask(image)
+        mask, verdict = find_hand(image, segmenter)
     else:
         raise ValueError(f"the case {case['case_id']} has no mask, and there is no model to find one")
-    verdict = assess(image, mask)
     return {
         "mask": encode_png(mask),
         "mask_share": float(mask.mean()),

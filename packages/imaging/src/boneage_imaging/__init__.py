@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         contours,
         fill_holes,
         hand_component,
+        hand_components,
         smooth,
     )
     from boneage_imaging.phantom import Phantom
@@ -93,6 +94,7 @@ __all__ = [
     "flip",
     "geometry",
     "hand_component",
+    "hand_components",
     "invert",
     "invert_matrix",
     "is_inverted",
@@ -136,7 +138,15 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "unletterbox",
         "warp",
     ),
-    "masks": ("apply_mask", "binarize", "contours", "fill_holes", "hand_component", "smooth"),
+    "masks": (
+        "apply_mask",
+        "binarize",
+        "contours",
+        "fill_holes",
+        "hand_component",
+        "hand_components",
+        "smooth",
+    ),
     "phantom": ("Phantom",),
     "polarity": ("is_inverted",),
     "quality": ("Verdict", "assess"),

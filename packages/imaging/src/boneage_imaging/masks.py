@@ -9,7 +9,7 @@ import numpy.typing as npt
 from boneage_imaging.arrays import Image, Mask, check_fill, check_gray, check_mask
 from boneage_imaging.errors import ArrayError, ParameterError
 
-__all__ = ["apply_mask", "binarize", "contours", "fill_holes", "hand_component", "smooth"]
+__all__ = ["apply_mask", "binarize", "contours", "fill_holes", "hand_component", "hand_components", "smooth"]
 
 MIN_AREA_SHARE = 0.05
 MAX_AREA_SHARE = 0.75
@@ -165,6 +165,26 @@ def hand_component(
         >>> bool(hand_component(mask[:18, :18]).any())
         False
     """
+    found = hand_components(mask, min_area_share=min_area_share, max_area_share=max_area_share)
+    return found[0] if found else np.zeros_like(mask)
+
+
+def hand_components(
+    mask: Mask, *, min_area_share: float = MIN_AREA_SHARE, max_area_share: float = MAX_AREA_SHARE
+) -> list[Mask]:
+    """Find all regions that can be a hand: see `hand_component`, which is the first of them.
+
+    Args:
+        mask: 2-D bool.
+        min_area_share: least area, as a share of the picture.
+        max_area_share: greatest area, as a share of the picture.
+
+    Returns:
+        2-D bool, one region each, the likeliest first.
+
+    Raises:
+        ParameterError: unless 0 <= min_area_share <= max_area_share <= 1.
+    """
     check_mask(mask)
     if not 0 <= min_area_share <= max_area_share <= 1:
         raise ParameterError(
@@ -173,16 +193,17 @@ def hand_component(
             (min_area_share, max_area_share),
         )
     _, labels, statistics, centres = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    best, best_score = 0, 0.0
+    found = []
     for label in range(1, len(statistics)):
         share = statistics[label, cv2.CC_STAT_AREA] / mask.size
         if not min_area_share <= share <= max_area_share:
             continue
-        solidity = _solidity(np.asarray(labels == label))
+        region = np.asarray(labels == label)
+        solidity = _solidity(region)
         score = share * solidity * _centrality(centres[label], mask.shape)
-        if solidity >= _MIN_SOLIDITY and score > best_score:
-            best, best_score = label, score
-    return np.asarray(labels == best) if best else np.zeros_like(mask)
+        if solidity >= _MIN_SOLIDITY and score > 0:
+            found.append((score, region))
+    return [region for _, region in sorted(found, key=lambda pair: -pair[0])]
 
 
 def _solidity(region: Mask) -> float:

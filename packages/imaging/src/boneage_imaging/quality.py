@@ -37,7 +37,7 @@ class Verdict:
     reasons: tuple[str, ...]
 
 
-def assess(image: Image, mask: Mask | None = None) -> Verdict:
+def assess(image: Image, mask: Mask | None = None, *, others: int = 0) -> Verdict:
     """Say whether a radiograph is fit to be read.
 
     Without a mask only the picture as such is looked at: its size and whether anything is on it.
@@ -45,6 +45,7 @@ def assess(image: Image, mask: Mask | None = None) -> Verdict:
     Args:
         image: 2-D uint8 or uint16.
         mask: 2-D bool of the same size: the hand that was found.
+        others: how many further regions can be a hand, and were left out.
 
     Returns:
         The Verdict.
@@ -65,6 +66,8 @@ def assess(image: Image, mask: Mask | None = None) -> Verdict:
         refusals = _look_at_mask(mask)
         if not refusals:
             warnings += _look_at_hand(to_uint8(image), mask)
+            if others > 0:
+                warnings.append("there is more than one hand in the picture: the main one was taken")
     status: Status = "refused" if refusals else "warning" if warnings else "ok"
     return Verdict(status, (*refusals, *warnings))
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .drawings import Drawing, Stroke, draw_mask, read_drawing, write_drawing
     from .errors import AnnotationError, ModelError, SegmentationError
     from .exporting import export, initial_weights
-    from .inference import Segmenter, default_model
+    from .inference import Found, Segmenter, default_model
     from .marking import mark_keypoints, mark_outline, mark_strokes, read_keypoints
     from .metrics import dice, jaccard
     from .preprocessing import Preprocessing
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AnnotationError",
     "Drawing",
+    "Found",
     "ModelError",
     "Preprocessing",
     "SegmentationError",
@@ -57,7 +58,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "drawings": ("Drawing", "Stroke", "draw_mask", "read_drawing", "write_drawing"),
     "errors": ("AnnotationError", "ModelError", "SegmentationError"),
     "exporting": ("export", "initial_weights"),
-    "inference": ("Segmenter", "default_model"),
+    "inference": ("Found", "Segmenter", "default_model"),
     "marking": ("mark_keypoints", "mark_outline", "mark_strokes", "read_keypoints"),
     "metrics": ("dice", "jaccard"),
     "preprocessing": ("Preprocessing",),

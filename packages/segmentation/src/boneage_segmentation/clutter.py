@@ -14,6 +14,7 @@ from .variation import Variation
 __all__ = ["add_clutter"]
 
 Floats = NDArray[np.float32]
+_PLACES = 8  # are tried for a second hand
 
 
 def add_clutter(
@@ -28,9 +29,10 @@ def add_clutter(
         rng: Decides what is drawn and where.
 
     Returns:
-        The new image and target; a frame cuts off what of the hand it hides.
+        The new image and target; a frame cuts off what of the hand it hides, and a second hand is one, too.
     """
     steps: list[tuple[float, Callable[..., tuple[Floats, Floats]]]] = [
+        (variation.second, _add_second_hand),
         (variation.ground, _change_ground),
         (variation.clip, _clip_ground),
         (variation.plate, _lay_plate),
@@ -41,6 +43,24 @@ def add_clutter(
     for share, step in steps:
         if rng.random() < share:
             image, target = step(image, target, rng)
+    return image, target
+
+
+def _add_second_hand(image: Floats, target: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """The same hand mirrored, smaller, cut by a side of the picture; nothing where there is no room for it."""
+    height, width = target.shape
+    near = cv2.dilate(target, np.ones((2 * (height // 40) + 1,) * 2, np.uint8)) > 0.01
+    for _ in range(_PLACES):
+        scale, angle_deg = rng.uniform(0.5, 1), rng.uniform(-60, 60)
+        away = rng.uniform(0.3, 0.8) * np.array(rng.choice([(width, 0), (-width, 0), (0, -height)]))
+        map_ = cv2.getRotationMatrix2D((width / 2, height / 2), angle_deg, scale)
+        map_[:, 2] += away
+        mirrored = (np.ascontiguousarray(values[:, ::-1]) for values in (image, target))
+        other, cover = (cv2.warpAffine(values, map_, (width, height)) for values in mirrored)
+        is_cut = (cover[[0, -1]] > 0.5).any() or (cover[:, [0, -1]] > 0.5).any()
+        if is_cut and cover.sum() > 0.15 * target.sum() and not (near & (cover > 0)).any():
+            both = image + cover * (other - image)
+            return np.asarray(both, np.float32), np.maximum(target, cover)
     return image, target
 
 

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from boneage_imaging import Image, Mask, binarize, fill_holes, hand_component, smooth, unletterbox
+from boneage_imaging import Image, Mask, binarize, fill_holes, hand_components, smooth, unletterbox
 
 from .errors import ModelError, SegmentationError
 from .model_folder import GRAPH, METADATA, check_file, read_metadata
 from .preprocessing import Preprocessing
 
-__all__ = ["Segmenter", "default_model", "open_session", "run_graph"]
+__all__ = ["Found", "Segmenter", "default_model", "open_session", "run_graph"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found in a radiograph.
+
+    Attributes:
+        mask: The hand, 2-D bool of the image's size: one region without holes, or all False where there is none.
+        others: How many further regions can be a hand, and were left out.
+    """
+
+    mask: Mask
+    others: int = 0
 
 
 class Segmenter:
@@ -79,13 +93,21 @@ class Segmenter:
         Returns:
             2-D bool of the image's size: one region without holes, or all False where there is no hand.
         """
+        return self.find(image).mask
+
+    def find(self, image: Image) -> Found:
+        """Finds the hand, and tells whether there may be more than one; the largest and most central counts.
+
+        Args:
+            image: 2-D uint8 or uint16, any size and polarity.
+        """
         if image.size and image.min() == image.max():
-            return np.zeros(image.shape, bool)  # a blank picture has no contrast to be stretched
-        found = hand_component(binarize(self.probability(image), self.threshold))
-        if not found.any():
-            return found
+            return Found(np.zeros(image.shape, bool))  # a blank picture has no contrast to be stretched
+        regions = hand_components(binarize(self.probability(image), self.threshold))
+        if not regions:
+            return Found(np.zeros(image.shape, bool))
         enlarged = max(image.shape) / max(self.preprocessing.size)
-        return smooth(fill_holes(found), max(0.0, enlarged - 1) / 2)
+        return Found(smooth(fill_holes(regions[0]), max(0.0, enlarged - 1) / 2), len(regions) - 1)
 
 
 def default_model() -> Path:

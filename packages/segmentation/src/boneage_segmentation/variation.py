@@ -26,6 +26,7 @@ class Variation:
         invert: Share with black and white swapped.
         sharpness: Share that is blurred, and share that is sharpened.
         flatten: Share whose range of gray is squeezed into a part of it.
+        second: Share with a second hand, cut by a side of the picture, where there is room for it.
         ground: Share with another gray level and slope behind the hand.
         clip: Share with a black ground, as modern detectors' software makes it: what is darker than a level
             near the ground's is cut off.
@@ -50,6 +51,7 @@ class Variation:
     invert: float = 0.1
     sharpness: float = 0.2
     flatten: float = 0.2
+    second: float = 0.05
     ground: float = 0.2
     clip: float = 0.2
     frame: float = 0.15
