@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from boneage_cli.pipeline import stage_names
+from boneage_imaging import decode_colours
 
 from .conftest import boneage
 
@@ -102,6 +103,10 @@ def test_the_single_commands_in_order_are_the_run(run_folder, phantoms, settings
     ):
         done = boneage(*arguments)
         assert done.code == 0, done.err
+    # Three hands side by side; not in the model's folder, which may be given away.
+    for sheet in (run_folder / "train-segmentation" / "overlays.png", tmp_path / "finder-overlays.png"):
+        assert decode_colours(sheet.read_bytes()).shape == (800, 1440, 3)
+    assert not list(finder.rglob("*.png"))
     of_run = {row["id"]: row["age_months"] for row in rows(run_folder / "evaluate" / "predictions.csv")}
     alone = {row["id"]: row["age_months"] for row in rows(tmp_path / "ages.csv")}
     assert of_run.keys() == alone.keys()

@@ -304,6 +304,10 @@ def test_an_outline_is_written_as_supervisely_does_and_read_back(phantom):
     assert len(data) < len(encode_png(phantom.image))
 
 
+def green_of(sheet):
+    return (sheet[..., 1].astype(int) - sheet[..., 2]) > 80
+
+
 def test_a_sheet_shows_each_hand_with_its_outline(phantom):
     data = draw_sheet(
         [("one", phantom.image, phantom.mask), ("two", phantom.image, ~phantom.mask)], columns=2
@@ -313,5 +317,8 @@ def test_a_sheet_shows_each_hand_with_its_outline(phantom):
     red = (sheet[..., 2].astype(int) - sheet[..., 1]) > 80
     assert red[:, :480].sum() > 500
     assert red[:, 480:].sum() > 500
+    assert not green_of(sheet).any()
+    second = draw_sheet([("two outlines", phantom.image, phantom.mask, np.roll(phantom.mask, 20, axis=1))])
+    assert green_of(cv2.imdecode(np.frombuffer(second, np.uint8), cv2.IMREAD_COLOR)).sum() > 500
     empty = draw_sheet([("none", phantom.image, np.zeros(SIZE, bool))])
     assert cv2.imdecode(np.frombuffer(empty, np.uint8), cv2.IMREAD_COLOR).shape == (800, 1440, 3)

@@ -15,7 +15,9 @@ from boneage_sparkrun.place import Place
 if TYPE_CHECKING:
     from boneage_cli.pipeline import Run
 
-__all__ = ["train_regression", "train_segmentation"]
+__all__ = ["OVERLAYS", "train_regression", "train_segmentation"]
+
+OVERLAYS = "overlays.png"
 
 _TASKS = "boneage_cli.training_tasks"
 _OUT_OF_FOLD = ("id", "fold", "age_months", "age_months_without_sex")
@@ -50,6 +52,7 @@ def train_segmentation(run: Run) -> dict[str, Any]:
         "libraries": str(folder / "libraries.log"),
         "checkpoints": str(run.scratch / "segmentation"),
         "folder": str(folder / "model"),
+        "overlays": str(folder / OVERLAYS),
         "threads": run.engine.threads(1),
     }
     result = _fit_segmentation(run, argument)

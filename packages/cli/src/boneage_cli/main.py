@@ -239,7 +239,10 @@ def train_segmentation(
         workers=workers,
         quiet=as_json,
     )
-    _show(summary, [f"model written to {out}"], as_json)
+    lines = [f"model written to {out}"]
+    if "overlays" in summary:
+        lines.append(f"best, median and worst of those that chose the epoch: {summary['overlays']}")
+    _show(summary, lines, as_json)
 
 
 @app.command("train-regression")

@@ -10,6 +10,7 @@ from typing import Any
 from boneage_cli.cases import Cases, ListedCases, find_packed
 from boneage_cli.config import RunConfig, load_config
 from boneage_cli.errors import CallError
+from boneage_cli.fitting import OVERLAYS
 from boneage_cli.models import find_segmentation, is_model_folder, replace_folder
 from boneage_cli.pipeline import Run, run_stages
 from boneage_cli.progress import Progress
@@ -122,7 +123,11 @@ def train_segmentation_model(
     workers: int,
     quiet: bool,
 ) -> dict[str, Any]:
-    """Trains the segmentation by the run's own stages and puts its model into `out`."""
+    """Trains the segmentation by the run's own stages and puts its model into `out`.
+
+    Beside it, `OUT-overlays.png` shows the best, the median and the worst radiograph of the inner part: not in
+    the model's folder, which others may be given.
+    """
     config = load_config(config_path, preset=preset, changes={"segmentation": {"architecture": architecture}})
     found = locate(images, outlines=outlines)
     cases = [
@@ -208,6 +213,10 @@ def _train(
     )
     summary: dict[str, Any] = run_stages(run, last=stage)[stage]
     with run.workspace.locked():
+        overlays, place = run.workspace.stage(stage) / OVERLAYS, out.with_name(f"{out.name}-{OVERLAYS}")
+        shown = {"overlays": str(place)} if overlays.exists() else {}
+        if shown:
+            Place(str(place)).write_bytes(overlays.read_bytes())
         replace_folder(run.workspace.stage(stage) / "model", out, aside=work / "exchange")
         shutil.rmtree(work)
-    return {"model": str(out), **summary}
+    return {"model": str(out), **shown, **summary}

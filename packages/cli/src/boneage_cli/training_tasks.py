@@ -18,6 +18,8 @@ from boneage_sparkrun.place import Place
 from boneage_sparkrun.scratch import temporary_files_in_scratch
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from boneage_sparkrun.cluster_node import ClusterWorker
     from boneage_sparkrun.feed import Feed
 
@@ -123,7 +125,30 @@ def _segmentation(
         export(
             model, recipe, folder, threshold=threshold, summary=summary, licence=argument["licence"] or None
         )
-    return summary | {"history": result.history}
+        reached = _show_inner(folder, inner, Place(argument["overlays"]))
+    return summary | {"history": result.history, **reached}
+
+
+def _show_inner(model: Path, inner: list[Row], place: Place) -> dict[str, float]:
+    """Draws the best, the median and the worst of the inner part, as drawn (red) and as found (green)."""
+    from boneage_segmentation.inference import Segmenter
+    from boneage_segmentation.metrics import jaccard
+    from boneage_segmentation.sheets import draw_sheet
+
+    if not inner:
+        return {}
+    segmenter = Segmenter.load(model)
+    found = [(row, segmenter.mask(row["image"])) for row in inner]
+    scored = sorted(
+        ((jaccard(mask, row["outline"]), row, mask) for row, mask in found), key=lambda one: -one[0]
+    )
+    shown = [("best", scored[0]), ("median", scored[len(scored) // 2]), ("worst", scored[-1])]
+    hands = [
+        (f"{name}: {row['case_id']}, Jaccard {score:.3f}", row["image"], row["outline"], mask)
+        for name, (score, row, mask) in shown
+    ]
+    place.write_bytes(draw_sheet(hands))
+    return {"inner_jaccard": round(float(np.mean([score for score, _, _ in scored])), 4)}
 
 
 @dataclass(frozen=True)

@@ -53,10 +53,10 @@ def _add_second_hand(image: Floats, target: Floats, rng: np.random.Generator) ->
     for _ in range(_PLACES):
         scale, angle_deg = rng.uniform(0.5, 1), rng.uniform(-60, 60)
         away = rng.uniform(0.3, 0.8) * np.array(rng.choice([(width, 0), (-width, 0), (0, -height)]))
-        map_ = cv2.getRotationMatrix2D((width / 2, height / 2), angle_deg, scale)
-        map_[:, 2] += away
+        turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle_deg, scale)
+        matrix = np.column_stack([turn[:, :2], turn[:, 2] + away])
         mirrored = (np.ascontiguousarray(values[:, ::-1]) for values in (image, target))
-        other, cover = (cv2.warpAffine(values, map_, (width, height)) for values in mirrored)
+        other, cover = (cv2.warpAffine(values, matrix, (width, height)) for values in mirrored)
         is_cut = (cover[[0, -1]] > 0.5).any() or (cover[:, [0, -1]] > 0.5).any()
         if is_cut and cover.sum() > 0.15 * target.sum() and not (near & (cover > 0)).any():
             both = image + cover * (other - image)

@@ -16,17 +16,21 @@ __all__ = ["draw_sheet"]
 
 _TITLE = 18
 _AROUND = 0.03  # of the long side
-_LINE, _DOT = (60, 60, 255), (80, 255, 255)  # BGR
+_LINES, _DOT = ((60, 60, 255), (90, 230, 60)), (80, 255, 255)  # BGR
 _STEP = 50
 
 
 def draw_sheet(
-    hands: Sequence[tuple[str, Image, Mask]], *, columns: int = 3, cell: tuple[int, int] = (800, 480)
+    hands: Sequence[tuple[str, Image, *tuple[Mask, ...]]],
+    *,
+    columns: int = 3,
+    cell: tuple[int, int] = (800, 480),
 ) -> bytes:
     """Draws hands side by side, each with its outline, as large as its cell allows.
 
     Args:
-        hands: (title, radiograph, mask) of each; a mask of nothing shows the whole radiograph.
+        hands: (title, radiograph, mask) of each; a mask of nothing shows the whole radiograph. A second mask is drawn
+            over the first, in green.
         columns: Hands of a row.
         cell: (height, width) of the place of a hand, pixels.
 
@@ -35,10 +39,10 @@ def draw_sheet(
     """
     rows = -(-len(hands) // columns)
     sheet = np.full((rows * cell[0], columns * cell[1], 3), 40, np.uint8)
-    for index, (title, image, mask) in enumerate(hands):
+    for index, (title, image, *masks) in enumerate(hands):
         top, left = index // columns * cell[0], index % columns * cell[1]
         place = sheet[top : top + cell[0], left : left + cell[1]]
-        picture = _outlined(image, mask, (cell[0] - _TITLE, cell[1] - 4))
+        picture = _outlined(image, masks, (cell[0] - _TITLE, cell[1] - 4))
         place[_TITLE : _TITLE + picture.shape[0], 2 : 2 + picture.shape[1]] = picture
         cv2.putText(
             place, title, (4, _TITLE - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255), 1, cv2.LINE_AA
@@ -46,18 +50,19 @@ def draw_sheet(
     return cv2.imencode(".png", sheet)[1].tobytes()
 
 
-def _outlined(image: Image, mask: Mask, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The part of a radiograph around its mask, as large as fits, with the outline as a thin line."""
-    top, bottom, left, right = _box(mask)
+def _outlined(image: Image, masks: Sequence[Mask], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The part of a radiograph around its masks, as large as fits, with their outlines as thin lines."""
+    top, bottom, left, right = _box(np.logical_or.reduce(masks))
     part = _raise_contrast(to_uint8(image)[top:bottom, left:right])
     scale = min(size[0] / part.shape[0], size[1] / part.shape[1])
     shape = (max(1, int(part.shape[1] * scale)), max(1, int(part.shape[0] * scale)))
     larger = cv2.resize(part, shape, interpolation=cv2.INTER_CUBIC)
     picture = np.asarray(cv2.cvtColor(larger, cv2.COLOR_GRAY2BGR), np.uint8)
     _mark_places(picture, (top, left), scale)
-    for ring in (ring for rings in trace(mask) for ring in rings):
-        corners = np.rint(((ring - (left, top) + 0.5) * scale - 0.5) * 16).astype(np.int32)
-        cv2.polylines(picture, [corners], True, _LINE, 1, cv2.LINE_AA, shift=4)
+    for mask, colour in zip(masks, _LINES, strict=False):
+        for ring in (ring for rings in trace(mask) for ring in rings):
+            corners = np.rint(((ring - (left, top) + 0.5) * scale - 0.5) * 16).astype(np.int32)
+            cv2.polylines(picture, [corners], True, colour, 1, cv2.LINE_AA, shift=4)
     return picture
 
 

@@ -64,7 +64,7 @@ class SegmentationRecipe:
     seed: int = 0
     averaging: float = 0.98
     monitor: str | None = "-jaccard"
-    patience: int | None = None
+    patience: int | None = 100
     learning_rate: float = 3e-3
     weight_decay: float = 1e-4
     clip_limit: float = 0.0
