@@ -144,19 +144,19 @@ if "ASLEEP" in os.environ:
 def test_a_worker_that_never_starts_is_named(sources, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(SLEEP)
     conf = {**CONF, "spark.executorEnv.PYTHONPATH": f"{CONF['spark.executorEnv.PYTHONPATH']}:{tmp_path}"}
-    wanted = r"1 of 2 training workers .* within 8 s: the executor 127\.0\.0\.1:\d+"
+    wanted = r"1 of 2 training workers .* within 20 s: the executor 127\.0\.0\.1:\d+"
     with Processes(tmp_path / "servers", find_java_home()) as processes:
         spark = Spark(processes, workers=1)
         spark.start_worker("env", "ASLEEP=1")
         with pytest.raises(EngineError, match=wanted):
-            train_on_cluster(training(sources, reservation_seconds=8), settings(spark, 2, conf=conf))
+            train_on_cluster(training(sources, reservation_seconds=20), settings(spark, 2, conf=conf))
 
 
 def test_fewer_workers_are_named_or_allowed(spark, sources):
     with pytest.raises(EngineError, match="3 slots are needed and 2 found"):
-        train_on_cluster(training(sources), settings(spark, 3, start_seconds=5))
+        train_on_cluster(training(sources), settings(spark, 3, start_seconds=15))
     said = []
-    fewer = settings(spark, 3, start_seconds=20, allow_fewer=True)
+    fewer = settings(spark, 3, start_seconds=30, allow_fewer=True)
     assert train_on_cluster(training(sources, [RECIPE]), fewer, said.append)["count"] == 2
     assert said[0]["workers"] == 2
 
