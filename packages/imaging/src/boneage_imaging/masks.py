@@ -198,18 +198,19 @@ def hand_components(
         share = statistics[label, cv2.CC_STAT_AREA] / mask.size
         if not min_area_share <= share <= max_area_share:
             continue
-        region = np.asarray(labels == label)
-        solidity = _solidity(region)
+        left, top, width, height, _ = statistics[label]
+        box = labels[top : top + height, left : left + width]
+        solidity = _solidity(np.asarray(box == label))
         score = share * solidity * _centrality(centres[label], mask.shape)
         if solidity >= _MIN_SOLIDITY and score > 0:
-            found.append((score, region))
-    return [region for _, region in sorted(found, key=lambda pair: -pair[0])]
+            found.append((score, label))
+    return [np.asarray(labels == label) for _, label in sorted(found, key=lambda pair: -pair[0])]
 
 
 def _solidity(region: Mask) -> float:
     """Area over the area of the convex hull, both counted in whole pixels."""
-    corners = cv2.findNonZero(region.astype(np.uint8))
-    hull = cv2.convexHull(corners)
+    edges, _ = cv2.findContours(region.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    hull = cv2.convexHull(np.concatenate(edges))
     # A hull through pixel centres misses half a pixel all around it.
     area = cv2.contourArea(hull) + 0.5 * cv2.arcLength(hull, True) + 1.0
     return min(1.0, float(region.sum()) / area)

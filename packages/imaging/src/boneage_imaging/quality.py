@@ -105,8 +105,8 @@ def _look_at_hand(image: Image, mask: Mask) -> list[str]:
     side = int(max(np.ptp(rows), np.ptp(columns))) + 1
     if side < _GOOD_HAND_SIDE:
         reasons.append(f"the hand is only {side} pixels long, so fine detail is lost")
-    hand = image[mask]
-    if float(((hand == 0) | (hand == 255)).mean()) > _MAX_SATURATED:
+    counts = cv2.calcHist([image], [0], mask.astype(np.uint8), [256], [0, 256]).ravel()
+    if counts[0] + counts[255] > _MAX_SATURATED * counts.sum():
         reasons.append("more than half of the hand is pure black or pure white")
     if is_inverted(image, mask):
         reasons.append("the hand is darker than its surroundings: black and white may be swapped")
