@@ -121,7 +121,10 @@ def test_clahe_refuses_grids_that_are_none(tiles):
         contrast.clahe(np.zeros((8, 8), np.uint8), tiles=tiles)
 
 
-@pytest.mark.parametrize("function", [contrast.clahe, contrast.invert, contrast.stretch, contrast.to_uint8])
+@pytest.mark.parametrize(
+    "function",
+    [contrast.clahe, contrast.invert, contrast.stretch, contrast.to_uint8, contrast.to_uint16],
+)
 @pytest.mark.parametrize(
     "image",
     [
@@ -193,4 +196,7 @@ def test_stretch_refuses_percentiles_the_wrong_way_round():
 @given(images())
 def test_eight_bits_to_sixteen_and_back(image):
     small = contrast.to_uint8(image)
-    np.testing.assert_array_equal(contrast.to_uint8(small.astype(np.uint16) * 257), small)
+    deep = contrast.to_uint16(small)
+    assert deep.dtype == np.uint16
+    np.testing.assert_array_equal(contrast.to_uint8(deep), small)
+    np.testing.assert_array_equal(contrast.to_uint16(deep), deep)

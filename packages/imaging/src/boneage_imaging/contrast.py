@@ -9,7 +9,7 @@ import numpy.typing as npt
 from boneage_imaging.arrays import Image, Size, check_gray
 from boneage_imaging.errors import ParameterError
 
-__all__ = ["clahe", "invert", "stretch", "to_uint8", "window"]
+__all__ = ["clahe", "invert", "stretch", "to_uint8", "to_uint16", "window"]
 
 _BINS = 256
 
@@ -192,6 +192,23 @@ def invert(image: Image) -> Image:
     """
     check_gray(image)
     return np.bitwise_not(image)
+
+
+def to_uint16(image: Image) -> npt.NDArray[np.uint16]:
+    """Bring a picture to 16 bits: 0 stays 0, full white stays full white; `to_uint8` undoes it.
+
+    Args:
+        image: 2-D uint8 or uint16 (returned as it is).
+
+    Returns:
+        2-D uint16.
+
+    Example:
+        >>> to_uint16(np.array([[0, 1, 255]], np.uint8)).tolist()
+        [[0, 257, 65535]]
+    """
+    check_gray(image)
+    return image if image.dtype == np.uint16 else image.astype(np.uint16) * np.uint16(257)
 
 
 def to_uint8(image: Image) -> npt.NDArray[np.uint8]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from boneage_imaging import Image, Letterbox, clahe, letterbox, stretch
+from boneage_imaging import Image, Letterbox, clahe, letterbox, stretch, to_uint16
 
 from .errors import SegmentationError
 
@@ -46,7 +46,8 @@ class Preprocessing:
         Returns:
             float32 (height, width), and the letterbox that leads back.
         """
-        framed, box = letterbox(image, self.size)
+        # In 16 bits, so that what the resampling rounds away does not depend on the file's depth.
+        framed, box = letterbox(to_uint16(image), self.size)
         height, width = box.inner_size
         inner = (slice(box.top, box.top + height), slice(box.left, box.left + width))
         return self.normalize(framed, inner), box
