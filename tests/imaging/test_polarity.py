@@ -19,6 +19,16 @@ def test_a_phantom_and_its_inversion_are_told_apart(index):
     assert is_inverted(invert(phantom.image), phantom.mask)
 
 
+@settings(max_examples=20)
+@given(st.integers(0, 10_000), st.sampled_from([257, 16, 4, 1]))
+def test_a_phantom_in_16_bits_may_use_few_of_them(index, step):
+    """As detectors of 10 or 12 bits write them."""
+    phantom = draw_case(3, index, size=(160, 128), inverted=False)
+    deep = phantom.image.astype(np.uint16) * np.uint16(step)
+    assert not is_inverted(deep, phantom.mask)
+    assert is_inverted(deep.max() - deep, phantom.mask)
+
+
 @given(st.booleans())
 def test_without_hand_or_background_nothing_is_inverted(value):
     image = np.full((20, 30), 7, np.uint8)

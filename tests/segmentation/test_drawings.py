@@ -26,6 +26,7 @@ from boneage_segmentation import (
     read_outline,
     write_drawing,
 )
+from boneage_segmentation.errors import SegmentationError
 from boneage_segmentation.polygons import draw_polygons, trace, write_polygons
 from boneage_segmentation.sheets import draw_sheet
 
@@ -320,5 +321,7 @@ def test_a_sheet_shows_each_hand_with_its_outline(phantom):
     assert not green_of(sheet).any()
     second = draw_sheet([("two outlines", phantom.image, phantom.mask, np.roll(phantom.mask, 20, axis=1))])
     assert green_of(cv2.imdecode(np.frombuffer(second, np.uint8), cv2.IMREAD_COLOR)).sum() > 500
+    with pytest.raises(SegmentationError, match=r"one or two masks .* received \[0\]"):
+        draw_sheet([("nothing", phantom.image)])
     empty = draw_sheet([("none", phantom.image, np.zeros(SIZE, bool))])
     assert cv2.imdecode(np.frombuffer(empty, np.uint8), cv2.IMREAD_COLOR).shape == (800, 1440, 3)

@@ -3,6 +3,7 @@ import shutil
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
 
@@ -14,7 +15,7 @@ from boneage_segmentation import (
     initial_weights,
     jaccard,
 )
-from boneage_segmentation.inference import run_graph
+from boneage_segmentation.inference import open_session, run_graph
 from boneage_segmentation.training import predict_probabilities
 
 from ..conftest import TINY
@@ -124,6 +125,31 @@ def test_training_can_start_from_the_folder(trained, model_folder):
 def test_the_hand_is_found(segmenter, unseen_rows):
     scores = [jaccard(segmenter.mask(row["image"]), row["outline"]) for row in unseen_rows]
     assert np.mean(scores) >= 0.75
+
+
+@pytest.fixture(scope="module")
+def light_finder(segmenter, tmp_path_factory):
+    """A model by which all that is light is hand."""
+    from onnx import TensorProto, helper, save
+
+    shape = ("batch", 64, 64, 1)
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("image", "hand")]
+    graph = helper.make_graph([helper.make_node("Sigmoid", ["image"], ["hand"])], "light", ends[:1], ends[1:])
+    path = tmp_path_factory.mktemp("light") / "light.onnx"
+    save(helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)]), path)
+    return Segmenter(segmenter.metadata, open_session(path, 1))
+
+
+def test_of_two_hands_the_main_one_is_found_and_the_other_told(light_finder):
+    image = np.full((320, 320), 20, np.uint8)
+    cv2.ellipse(image, (140, 160), (60, 120), 0, 0, 360, 200, -1)
+    main = image > 100
+    alone = light_finder.find(image)
+    assert (alone.others, jaccard(alone.mask, main) > 0.95) == (0, True)
+    cv2.ellipse(image, (310, 160), (50, 110), 0, 0, 360, 200, -1)
+    both = light_finder.find(image)
+    assert (both.others, jaccard(both.mask, main) > 0.95) == (1, True)
+    assert light_finder.find(np.where(main, 20, image).astype(np.uint8)).others == 0
 
 
 def test_the_mask_has_the_radiograph_s_size_whatever_it_is(segmenter, unseen_rows):

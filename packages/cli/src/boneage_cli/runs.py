@@ -198,6 +198,8 @@ def _train(
         raise CallError(
             f"received {out} for --out, which is there and is no model folder; a new name would do"
         )
+    if not out.exists() and _overlays_of(out).exists():
+        raise CallError(f"received {out} for --out, but {_overlays_of(out)} is there; a new name would do")
     work = out.parent / f".{out.name}.work"
     engine = LocalEngine(workers or None)
     run = Run(
@@ -213,10 +215,21 @@ def _train(
     )
     summary: dict[str, Any] = run_stages(run, last=stage)[stage]
     with run.workspace.locked():
-        overlays, place = run.workspace.stage(stage) / OVERLAYS, out.with_name(f"{out.name}-{OVERLAYS}")
-        shown = {"overlays": str(place)} if overlays.exists() else {}
-        if shown:
-            Place(str(place)).write_bytes(overlays.read_bytes())
+        shown = _put_overlays(run.workspace.stage(stage) / OVERLAYS, out)
         replace_folder(run.workspace.stage(stage) / "model", out, aside=work / "exchange")
         shutil.rmtree(work)
     return {"model": str(out), **shown, **summary}
+
+
+def _overlays_of(out: Path) -> Path:
+    return out.with_name(f"{out.name}-{OVERLAYS}")
+
+
+def _put_overlays(drawn: Place, out: Path) -> dict[str, str]:
+    """Puts a training's overlays beside its model, in place of those of the model before."""
+    place = _overlays_of(out)
+    if not drawn.exists():
+        place.unlink(missing_ok=True)
+        return {}
+    Place(place).write_bytes(drawn.read_bytes())
+    return {"overlays": str(place)}

@@ -18,8 +18,6 @@ from boneage_sparkrun.place import Place
 from boneage_sparkrun.scratch import temporary_files_in_scratch
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from boneage_sparkrun.cluster_node import ClusterWorker
     from boneage_sparkrun.feed import Feed
 
@@ -125,19 +123,20 @@ def _segmentation(
         export(
             model, recipe, folder, threshold=threshold, summary=summary, licence=argument["licence"] or None
         )
-        reached = _show_inner(folder, inner, Place(argument["overlays"]))
-    return summary | {"history": result.history, **reached}
+    _show_inner(argument, inner)
+    return summary | {"history": result.history}
 
 
-def _show_inner(model: Path, inner: list[Row], place: Place) -> dict[str, float]:
+def _show_inner(argument: dict[str, Any], inner: list[Row]) -> None:
     """Draws the best, the median and the worst of the inner part, as drawn (red) and as found (green)."""
     from boneage_segmentation.inference import Segmenter
     from boneage_segmentation.metrics import jaccard
     from boneage_segmentation.sheets import draw_sheet
 
     if not inner:
-        return {}
-    segmenter = Segmenter.load(model)
+        return
+    with Place(argument["folder"]).here() as model:
+        segmenter = Segmenter.load(model, threads=argument["threads"])
     found = [(row, segmenter.mask(row["image"])) for row in inner]
     scored = sorted(
         ((jaccard(mask, row["outline"]), row, mask) for row, mask in found), key=lambda one: -one[0]
@@ -147,8 +146,7 @@ def _show_inner(model: Path, inner: list[Row], place: Place) -> dict[str, float]
         (f"{name}: {row['case_id']}, Jaccard {score:.3f}", row["image"], row["outline"], mask)
         for name, (score, row, mask) in shown
     ]
-    place.write_bytes(draw_sheet(hands))
-    return {"inner_jaccard": round(float(np.mean([score for score, _, _ in scored])), 4)}
+    Place(argument["overlays"]).write_bytes(draw_sheet(hands))
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .arrays import Image, Mask
-from .contrast import to_uint8
+from .arrays import Image, Mask, check_gray
 from .errors import ImagingError
 
 __all__ = ["is_inverted"]
@@ -36,6 +35,7 @@ def is_inverted(image: Image, mask: Mask) -> bool:
     >>> is_inverted(light, mask), is_inverted(255 - light, mask)
     (False, True)
     """
+    check_gray(image)
     if image.shape != mask.shape:
         raise ImagingError(f"received an image of shape {image.shape} and a mask of shape {mask.shape}")
     side = 2 * max(1, round(_RING_SHARE * max(mask.shape))) + 1
@@ -43,11 +43,11 @@ def is_inverted(image: Image, mask: Mask) -> bool:
     ring = grown & ~mask
     if not mask.any() or not ring.any():
         return False
-    gray = to_uint8(image)
-    return _median(gray, mask) < _median(gray, ring)
+    return _median(image, mask) < _median(image, ring)
 
 
-def _median(gray: Image, mask: Mask) -> int:
+def _median(image: Image, mask: Mask) -> int:
     """By the histogram: a sort would take most of the time that a radiograph is looked at."""
-    counts = cv2.calcHist([gray], [0], mask.astype(np.uint8), [256], [0, 256]).ravel().cumsum()
-    return int(np.searchsorted(counts, counts[-1] / 2))
+    levels = int(np.iinfo(image.dtype).max) + 1
+    counts = cv2.calcHist([image], [0], mask.astype(np.uint8), [levels], [0, levels]).ravel()
+    return int(np.searchsorted(counts.cumsum(dtype=np.float64), counts.sum(dtype=np.float64) / 2))

@@ -67,7 +67,7 @@ def assess(image: Image, mask: Mask | None = None, *, others: int = 0) -> Verdic
         if not refusals:
             warnings += _look_at_hand(to_uint8(image), mask)
             if others > 0:
-                warnings.append("there is more than one hand in the picture: the main one was taken")
+                warnings.append("there may be more than one hand in the picture: the main one was taken")
     status: Status = "refused" if refusals else "warning" if warnings else "ok"
     return Verdict(status, (*refusals, *warnings))
 

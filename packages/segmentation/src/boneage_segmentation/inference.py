@@ -100,6 +100,9 @@ class Segmenter:
 
         Args:
             image: 2-D uint8 or uint16, any size and polarity.
+
+        Returns:
+            The mask, all False where there is no hand, and the number of further regions.
         """
         if image.size and image.min() == image.max():
             return Found(np.zeros(image.shape, bool))  # a blank picture has no contrast to be stretched

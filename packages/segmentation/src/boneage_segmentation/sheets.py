@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from boneage_imaging import Image, Mask, clahe, to_uint8
 
+from .errors import SegmentationError
 from .polygons import trace
 
 __all__ = ["draw_sheet"]
@@ -36,7 +37,13 @@ def draw_sheet(
 
     Returns:
         A PNG in colour, with dots every 50 pixels of the radiograph.
+
+    Raises:
+        SegmentationError: A hand has no mask, or more than two.
     """
+    counts = {len(masks) for _, _, *masks in hands}
+    if not counts <= {1, 2}:
+        raise SegmentationError(f"a hand has one or two masks on a sheet; received {sorted(counts)}")
     rows = -(-len(hands) // columns)
     sheet = np.full((rows * cell[0], columns * cell[1], 3), 40, np.uint8)
     for index, (title, image, *masks) in enumerate(hands):

@@ -26,7 +26,8 @@ class Variation:
         invert: Share with black and white swapped.
         sharpness: Share that is blurred, and share that is sharpened.
         flatten: Share whose range of gray is squeezed into a part of it.
-        second: Share with a second hand, cut by a side of the picture, where there is room for it.
+        second: Share with a second hand, cut by a side of the picture, where there is room for it. It is hand, too: the
+            clean-up chooses among hands. (Outlines of radiographs that show two have the main one alone.)
         ground: Share with another gray level and slope behind the hand.
         clip: Share with a black ground, as modern detectors' software makes it: what is darker than a level
             near the ground's is cut off.
