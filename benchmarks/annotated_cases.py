@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from provenance import describe
 
 from boneage_imaging import decode
 from boneage_regression.folds import in_test
@@ -51,10 +50,7 @@ def find_keypoints(data: Path, rows: list[Row]) -> dict[str, np.ndarray]:
 
 def print_head(*columns: str) -> None:
     """When, at which commit; and the table's head."""
-    commit = subprocess.run(
-        ("git", "rev-parse", "--short", "HEAD"), capture_output=True, text=True, check=True, cwd=ROOT
-    ).stdout.strip()
-    print(f"{datetime.now(UTC):%Y-%m-%d}, commit {commit}\n")
+    print(f"{describe()}\n")
     print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
 
 

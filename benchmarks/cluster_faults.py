@@ -6,12 +6,11 @@ Starts HDFS and Spark on this machine and provokes each fault for real, or those
 """
 
 import os
-import subprocess
 import sys
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.provenance import describe
 from tests.end_to_end.cluster_faults import FAULTS, Cluster
 from tests.servers.hdfs import Hdfs
 from tests.servers.processes import Processes
@@ -24,13 +23,10 @@ MOST_SECONDS = 30
 
 def main() -> int:
     chosen = [fault for fault in FAULTS if not sys.argv[1:] or fault.__name__ in sys.argv[1:]]
-    commit = subprocess.run(
-        ("git", "rev-parse", "--short", "HEAD"), capture_output=True, text=True, check=True
-    ).stdout.strip()
     failed = []
     with tempfile.TemporaryDirectory() as folder, Processes(Path(folder), find_java_home()) as processes:
         cluster = Cluster(Hdfs(processes), Spark(processes), Path(folder))
-        print(f"{datetime.now(UTC):%Y-%m-%d}, commit {commit}, {os.cpu_count()} cores", end="")
+        print(f"{describe()}, {os.cpu_count()} cores", end="")
         print(f", load average at the start {os.getloadavg()[0]:.1f}\n")
         print("| fault | seconds | exit | message |\n|---|---|---|---|")
         for fault in chosen:

@@ -15,9 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.provenance import describe
 from tests.servers.hdfs import Hdfs
 from tests.servers.processes import Processes
 from tests.servers.spark import Spark
@@ -62,9 +62,7 @@ def main() -> int:
     parser.add_argument("data", type=Path)
     parser.add_argument("--local", type=Path)
     given, others = parser.parse_known_args()
-    commit = subprocess.run(
-        ("git", "rev-parse", "--short", "HEAD"), capture_output=True, text=True, check=True
-    ).stdout.strip()
+    measured = describe()
     with tempfile.TemporaryDirectory() as name:
         folder, labels = Path(name), Path(name) / "labels.csv"
         count = write_labels(given.data, labels)
@@ -84,7 +82,7 @@ def main() -> int:
     found, held_out = metrics["out_of_fold"], metrics["segmentation"]["test"]
     beside = f" ({local_minutes:.1f} on one machine)" if local_minutes else ""
     print(
-        f"\n{datetime.now(UTC):%Y-%m-%d}, commit {commit}, {os.cpu_count()} cores, {' '.join(others)}: ",
+        f"\n{measured}, {os.cpu_count()} cores, {' '.join(others)}: ",
         end="",
     )
     print(

@@ -12,10 +12,10 @@ import json
 import os
 import subprocess
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.many_phantoms import write_many
+from benchmarks.provenance import describe
 from tests.end_to_end.conftest import SMALL, boneage
 from tests.servers.hdfs import Hdfs
 from tests.servers.processes import Processes
@@ -67,9 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=600)
     count = parser.parse_args().count
-    commit = subprocess.run(
-        ("git", "rev-parse", "--short", "HEAD"), capture_output=True, text=True, check=True
-    ).stdout
+    measured = describe()
     rows = []
     with tempfile.TemporaryDirectory() as name, Processes(Path(name) / "hdfs", find_java_home()) as processes:
         folder, hdfs = Path(name), Hdfs(processes)
@@ -84,9 +82,7 @@ def main() -> None:
             )
             rows.append((workers, seconds, sum(seconds.values())))
             print(workers, seconds, flush=True)
-    print(
-        f"{datetime.now(UTC):%Y-%m-%d}, commit {commit.strip()}, {count} radiographs of {SIZE[0]} x {SIZE[1]}"
-    )
+    print(f"{measured}, {count} radiographs of {SIZE[0]} x {SIZE[1]}")
     print(
         f"| workers | {' | '.join(f'{stage}, s' for stage in MEASURED)} | together, s | s per radiograph and core |"
     )

@@ -13,9 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.provenance import describe
 from tests.end_to_end.conftest import SMALL
 from tests.servers.hadoop import pyspark_folder
 from tests.servers.hdfs import Hdfs
@@ -54,9 +54,6 @@ def ages(out: str) -> dict[str, float]:
 
 def main() -> int:
     chosen = [way for way in WAYS if not sys.argv[1:] or way in sys.argv[1:]]
-    commit = subprocess.run(
-        ("git", "rev-parse", "--short", "HEAD"), capture_output=True, text=True, check=True
-    ).stdout.strip()
     good, first = True, None
     with (
         tempfile.TemporaryDirectory() as name,
@@ -74,7 +71,7 @@ def main() -> int:
         subprocess.run(
             [BONEAGE, "upload", folder / "data", f"{hdfs.uri}/data"], check=True, stdout=subprocess.DEVNULL
         )
-        print(f"{datetime.now(UTC):%Y-%m-%d}, commit {commit}, {os.cpu_count()} cores\n")
+        print(f"{describe()}, {os.cpu_count()} cores\n")
         print("| way | seconds | exit | Jaccard, held out | MAD out of fold | ages off by, months |")
         print("|---|---|---|---|---|---|")
         for way in chosen:

@@ -8,13 +8,12 @@ at any time is read from the system: `VmHWM` of both.
 
 import argparse
 import os
-import subprocess
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.many_phantoms import write_many
+from benchmarks.provenance import describe
 from tests.end_to_end.conftest import SMALL, boneage
 from tests.end_to_end.processes import left_behind, start
 from tests.servers.hdfs import Hdfs
@@ -69,9 +68,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--counts", type=int, nargs="+", default=[100, 2000])
     counts = parser.parse_args().counts
-    commit = subprocess.run(
-        ("git", "rev-parse", "--short", "HEAD"), capture_output=True, text=True, check=True
-    ).stdout
+    measured = describe()
     rows = []
     with (
         tempfile.TemporaryDirectory() as name,
@@ -81,7 +78,7 @@ def main() -> None:
         os.environ["HADOOP_CONF_DIR"] = str(hdfs.configuration)
         for count in counts:
             rows.append((count, *measure(Path(name) / str(count), f"{hdfs.uri}/{count}", spark.uri, count)))
-    print(f"{datetime.now(UTC):%Y-%m-%d}, commit {commit.strip()}")
+    print(measured)
     print(
         "| radiographs | driver's Python, MB | its Java, MB | together, MB | minutes |\n|---|---|---|---|---|"
     )

@@ -10,14 +10,13 @@ comes at a step between 20 and 80 % of the second epoch. Ends with 1 if anything
 import io
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from benchmarks.provenance import describe
 from tests.servers.hdfs import Hdfs
 from tests.servers.processes import Processes
 from tests.servers.spark import Spark
@@ -79,9 +78,6 @@ def main() -> int:
     seed = int(arguments.pop(1)) if arguments[:1] == ["--seed"] and arguments.pop(0) else 0
     chosen = [victim for victim in VICTIMS if not arguments or victim in arguments]
     draw = random.Random(seed)  # noqa: S311
-    commit = subprocess.run(
-        ("git", "rev-parse", "--short", "HEAD"), capture_output=True, text=True, check=True
-    ).stdout.strip()
     with tempfile.TemporaryDirectory() as scratch, Processes(Path(scratch), find_java_home()) as processes:
         hdfs, spark = Hdfs(processes), Spark(processes, workers=3)
         os.environ["HADOOP_CONF_DIR"] = str(hdfs.configuration)
@@ -92,7 +88,7 @@ def main() -> int:
         def run(name: str, kills: list[Kill]) -> tuple[Story, float, list[str]]:
             return train(trial_of, name, f"{hdfs.uri}/faults", Path(scratch), kills)
 
-        print(f"{datetime.now(UTC):%Y-%m-%d}, commit {commit}, {os.cpu_count()} cores, seed {seed}", end="")
+        print(f"{describe()}, {os.cpu_count()} cores, seed {seed}", end="")
         print(f", load average at the start {os.getloadavg()[0]:.1f}\n")
         undisturbed, seconds, _ = run("undisturbed", [])
         print(

@@ -8,12 +8,11 @@ from memory in turn (spark, memory, memory, spark; the first epoch of each left 
 import argparse
 import os
 import statistics
-import subprocess
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.feed_work import draw_row
+from benchmarks.provenance import describe
 from tests.servers.processes import Processes
 from tests.servers.spark import Spark
 
@@ -48,10 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=912)
     rows = parser.parse_args().rows
-    commit = subprocess.run(
-        ("git", "rev-parse", "--short", "HEAD"), capture_output=True, text=True, check=True
-    ).stdout.strip()
-    print(f"{datetime.now(UTC):%Y-%m-%d}, commit {commit}, {os.cpu_count()} cores", end="")
+    print(f"{describe()}, {os.cpu_count()} cores", end="")
     print(f", load average at the start {os.getloadavg()[0]:.1f}\n")
     with tempfile.TemporaryDirectory() as name, Processes(Path(name), find_java_home()) as processes:
         folder = Path(name) / "rows"

@@ -19,9 +19,10 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from provenance import describe
 
 MEMORY_BYTES = 4 << 30
 LIMIT_SECONDS = 120.0
@@ -298,12 +299,9 @@ def add(total: Tally, tally: Tally) -> None:
 
 
 def report(tallies: dict[str, Tally], arguments: argparse.Namespace) -> int:
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True
-    ).stdout.strip()
     faults = [fault for tally in tallies.values() for fault in tally.faults]
     print("\n".join(faults))
-    print(f"{datetime.now(UTC):%Y-%m-%d}, commit {commit}, seed {arguments.seed}\n")
+    print(f"{describe()}, seed {arguments.seed}\n")
     print(
         "| damaged | inputs | calls | read or done | refused | minutes | slowest call | most memory | faults |"
     )

@@ -7,14 +7,13 @@ Starts a NameNode and two DataNodes on this machine; each file has two replicas.
 
 import hashlib
 import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.provenance import describe
 from hdfs import InsecureClient
 from tests.servers.hdfs import Hdfs
 from tests.servers.processes import Processes
@@ -88,16 +87,13 @@ def measure(hdfs: Hdfs, count: int, threads: int) -> list[tuple[str, int, float,
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
-    commit = subprocess.run(
-        ("git", "rev-parse", "--short", "HEAD"), capture_output=True, text=True, check=True
-    ).stdout
     with tempfile.TemporaryDirectory() as folder, Processes(Path(folder), find_java_home()) as processes:
         hdfs = Hdfs(processes)
         measure(hdfs, min(count, 50), 3)  # the servers and their compilers warm up
         rows = [row for threads in THREADS for row in measure(hdfs, count, threads)]
     load = " ".join(f"{value:.1f}" for value in os.getloadavg())
     print(f"{count} files of {SIZE:,} bytes, {os.cpu_count()} cores, load average at the end {load}.")
-    print(f"{datetime.now(UTC):%Y-%m-%d}, commit {commit}")
+    print(describe())
     print("| way | threads | write, s | files/s | read, s | files/s |\n|---|---|---|---|---|---|")
     for name, threads, written, read in rows:
         print(

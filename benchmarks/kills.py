@@ -11,13 +11,13 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
+
+from provenance import describe
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -69,10 +69,7 @@ left = sorted(path.name for path in (folder / "temporary").iterdir())
 started = time.monotonic()
 again = boneage(*calls["killed"])
 seconds = time.monotonic() - started
-commit = subprocess.run(
-    ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True
-).stdout.strip()
-print(f"{datetime.now(UTC):%Y-%m-%d} | {commit} | {given.kills} kills, seed {given.seed}")
+print(f"{describe()} | {given.kills} kills, seed {given.seed}")
 for stage, count in hit.items():
     print(f"cut off in: {stage} | {count}")
 print(f"runs that were over before the kill, and begun anew | {finished}")

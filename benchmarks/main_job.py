@@ -8,8 +8,9 @@ import json
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
+
+from provenance import describe
 
 arguments = sys.argv[1:]
 out = Path(arguments[arguments.index("--out") + 1]) if "--out" in arguments else Path("runs/main-job")
@@ -21,10 +22,5 @@ started = time.monotonic()
 code = subprocess.run([Path(sys.executable).with_name("boneage"), "run", "all", *arguments]).returncode
 minutes = (time.monotonic() - started) / 60
 metrics = json.loads((out / "evaluate" / "metrics.json").read_text())
-commit = subprocess.run(
-    ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True
-).stdout.strip()
 print(json.dumps(metrics, indent=1))
-print(
-    f"{datetime.now(UTC):%Y-%m-%d} | {commit} | boneage run all {' '.join(arguments)} | {minutes:.1f} min | exit {code}"
-)
+print(f"{describe()} | boneage run all {' '.join(arguments)} | {minutes:.1f} min | exit {code}")

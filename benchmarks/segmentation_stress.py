@@ -15,6 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from alignment import wrap
 from annotated_cases import KEYPOINTS, Row, find_keypoints, print_head, print_scores, read_annotated
 
 from boneage_cli.config import load_config
@@ -121,8 +122,7 @@ def beyond(found: np.ndarray, outline: np.ndarray) -> float:
 
 def turned_deg(found: np.ndarray, outline: np.ndarray) -> float:
     """How far upright by one is from upright by the other."""
-    apart = orientation(found).angle_deg - orientation(outline).angle_deg
-    return abs((apart + 180) % 360 - 180)
+    return abs(wrap(orientation(found).angle_deg - orientation(outline).angle_deg))
 
 
 def print_details(rows: list[Row], plain: dict[str, np.ndarray]) -> None:

@@ -10,12 +10,12 @@ are measured here, on the annotated test part; for the regression they are the r
 
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 from annotated_cases import read_annotated
+from provenance import find_commit
 
 from boneage_segmentation import Segmenter, jaccard
 
@@ -41,11 +41,10 @@ def ship(model: Path, package: str, **said: str) -> None:
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(model, target, ignore=shutil.ignore_patterns("segmentation", "weights", "*.h5"))
     facts = json.loads((target / "model.json").read_text())
-    commit = subprocess.run(
-        ("git", "describe", "--always", "--dirty"), capture_output=True, text=True, check=True, cwd=ROOT
-    ).stdout.strip()
     versions = {name: facts["versions"][name] for name in ("tensorflow", "keras")}
-    card = CARD.format(licence=facts["licence"], digest=facts["digest"], commit=commit, **versions, **said)
+    card = CARD.format(
+        licence=facts["licence"], digest=facts["digest"], commit=find_commit(), **versions, **said
+    )
     (target / "CARD.md").write_text(card, encoding="utf-8")
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     print(f"{target.relative_to(ROOT)}: {size / 1e6:.1f} MB")

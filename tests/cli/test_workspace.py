@@ -54,6 +54,13 @@ def test_what_was_begun_for_the_same_key_is_gone_on_with_and_nothing_else(worksp
     assert workspace.begin("ingest", KEY, anew=False).output.names() == []
 
 
+def test_a_stage_that_is_redone_leaves_alone_what_later_ones_began(workspace):
+    """A touched file has `ingest` done anew; the training that was cut off goes on if nothing else changed."""
+    (workspace.begin("train-segmentation", KEY, anew=False).scratch / "checkpoint").write_bytes(b"hours")
+    workspace.begin("ingest", OTHER, anew=False).finish()
+    assert workspace.begin("train-segmentation", KEY, anew=False).scratch.names() == ["checkpoint"]
+
+
 def test_a_finished_stage_takes_the_place_of_an_older_one_whole(workspace, tmp_path):
     for content in (b"old", b"new"):
         begun = workspace.begin("split", KEY, anew=False)

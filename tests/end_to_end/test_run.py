@@ -116,6 +116,18 @@ def test_the_single_commands_in_order_are_the_run(run_folder, phantoms, settings
             assert float(alone[case_id]) == pytest.approx(float(age), abs=0.01)
 
 
+@pytest.mark.parametrize("mine", ["finder-overlays.png", "finder/thesis.txt"])
+def test_a_training_takes_nobodys_own_files_for_a_models(phantoms, settings, tmp_path, mine):
+    (tmp_path / mine).parent.mkdir(exist_ok=True)
+    (tmp_path / mine).write_text("mine")
+    call = ("train-segmentation", phantoms / "images", phantoms / "outlines", "--config", settings)
+    done = boneage(*call, "--out", tmp_path / "finder")
+    assert done.code == 2
+    assert "a new name would do" in done.err
+    assert (tmp_path / mine).read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == [mine.split("/")[0]]
+
+
 def test_a_run_on_files_is_the_run_on_drawn_phantoms(run_folder, phantoms, settings, tmp_path):
     done = boneage(
         "run", "all", "--data", phantoms, "--config", settings, "--out", tmp_path / "run", "--json"

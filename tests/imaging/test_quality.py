@@ -36,12 +36,42 @@ def test_every_mask_gets_a_verdict_whose_parts_agree(image, seed, share):
     assert (verdict.status == "ok") == (not verdict.reasons)
 
 
-@pytest.mark.parametrize("scale", [1, 257])
-def test_a_good_hand_is_ok_at_both_depths(scale):
+def deepen(image, bits):
+    """The same picture in 16 bits, of which only the lower ones are in use."""
+    return (image.astype(np.uint16) * 257) >> (16 - bits)
+
+
+DEPTHS = [16, 14, 12, 10, 8]
+
+
+@pytest.mark.parametrize("bits", DEPTHS)
+def test_a_good_hand_is_ok_at_every_depth(bits):
     image, mask = hand()
-    image = (image.astype(np.uint16) * 257) if scale == 257 else image
-    assert assess(image).status == "ok"
     assert assess(image, mask).status == "ok"
+    assert assess(deepen(image, bits)).status == "ok"
+    assert assess(deepen(image, bits), mask).status == "ok"
+
+
+@pytest.mark.parametrize("bits", DEPTHS)
+@pytest.mark.parametrize("change", [invert, lambda image: np.where(image > 80, np.uint8(255), image)])
+def test_what_speaks_against_a_radiograph_does_so_at_every_depth(change, bits):
+    image, mask = hand()
+    verdict = assess(change(image), mask)
+    assert verdict.status == "warning"
+    assert assess(deepen(change(image), bits), mask) == verdict
+
+
+def test_one_bright_pixel_makes_no_dim_radiograph_blank():
+    image, mask = hand()
+    dim = deepen(image, 10)
+    dim[0, 0] = 65535
+    assert assess(dim, mask).status == "ok"
+
+
+@pytest.mark.parametrize("spread", [0, 1, 3])
+def test_a_dark_picture_s_noise_is_blank_in_16_bits(spread):
+    noise = np.random.default_rng(0).integers(0, spread + 1, SIZE).astype(np.uint16)
+    assert assess(noise).reasons == ("the picture is blank",)
 
 
 @pytest.mark.parametrize(

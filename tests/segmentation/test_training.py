@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from boneage_imaging import encode_png
+from boneage_imaging import encode_png, stretch
 from boneage_segmentation import (
     SegmentationError,
     SegmentationRecipe,
@@ -22,6 +22,18 @@ def test_rows_may_hold_png_or_arrays(rows):
         assert (plain["image"] == same["image"]).all()
         assert (target == same_target).all()
         assert plain["image"].shape == target.shape == (64, 64, 1)
+
+
+@pytest.mark.parametrize("bits", [16, 12, 10])
+@pytest.mark.parametrize("epoch", [None, 3])
+def test_a_radiograph_of_16_bits_is_learned_from_as_in_8_however_dim(rows, bits, epoch):
+    image = stretch(rows[0]["image"], low_percent=0, high_percent=100)
+    deep = (image.astype(np.uint16) * 257) >> (16 - bits)
+    (plain, target), (same, same_target) = (
+        TINY.prepare(rows[0] | {"image": values}, 7, epoch) for values in (image, deep)
+    )
+    np.testing.assert_allclose(same["image"], plain["image"], atol=0.1)  # of -2 to 2
+    np.testing.assert_array_equal(same_target, target)
 
 
 def test_the_variation_follows_from_seed_epoch_and_case(rows):

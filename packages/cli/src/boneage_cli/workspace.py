@@ -72,12 +72,12 @@ class Workspace:
 
         Args:
             name: The stage.
-            key: What its output depends on. What was begun for another key is removed.
+            key: What its output depends on. What this stage began for another key is removed.
             anew: Whether it is done although it was done before: goes on only with what was begun so.
         """
         place = f"{name}-{key[:16]}{'-anew' if anew else ''}"
         for other in self._unfinished.names() if self._unfinished.exists() else []:
-            if other != place:
+            if other.startswith(f"{name}-") and other != place:
                 (self._unfinished / other).remove()
         unfinished = Unfinished(self._unfinished / place, self.stage(name))
         unfinished.output.make_folder()

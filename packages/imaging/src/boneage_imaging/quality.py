@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 
 from boneage_imaging.arrays import Image, Mask, check_gray, check_mask
-from boneage_imaging.contrast import to_uint8
 from boneage_imaging.errors import ArrayError
 from boneage_imaging.masks import MAX_AREA_SHARE, MIN_AREA_SHARE
 from boneage_imaging.polarity import is_inverted
@@ -20,6 +19,7 @@ _MIN_SIDE = 64  # below this the growth plates are thinner than a pixel
 _GOOD_HAND_SIDE = 128
 _MIN_DEVIATION = 2.0  # of 255: below this a picture is blank
 _LOW_DEVIATION = 8.0
+_NOT_BRIGHTER = 0.999
 _MAX_SATURATED = 0.5
 _MIN_BORDER_SHARE = 0.02
 
@@ -65,7 +65,7 @@ def assess(image: Image, mask: Mask | None = None, *, others: int = 0) -> Verdic
             raise ArrayError(f"a mask of the image's size {image.shape}", f"one of size {mask.shape}")
         refusals = _look_at_mask(mask)
         if not refusals:
-            warnings += _look_at_hand(to_uint8(image), mask)
+            warnings += _look_at_hand(image, mask)
             if others > 0:
                 warnings.append("there may be more than one hand in the picture: the main one was taken")
     status: Status = "refused" if refusals else "warning" if warnings else "ok"
@@ -76,8 +76,8 @@ def _look_at_picture(image: Image) -> tuple[list[str], list[str]]:
     height, width = image.shape
     if min(height, width) < _MIN_SIDE:
         return [f"the picture is too small: {height} x {width} pixels, at least {_MIN_SIDE} are needed"], []
-    white = np.iinfo(image.dtype).max
-    deviation = float(cv2.meanStdDev(image)[1][0, 0]) * 255 / white  # numpy's would take 8 bytes a pixel
+    # numpy's deviation would take 8 bytes a pixel
+    deviation = float(cv2.meanStdDev(image)[1][0, 0]) * 255 / _white(image)
     if deviation < _MIN_DEVIATION:
         return ["the picture is blank"], []
     return [], ["the picture has very little contrast"] if deviation < _LOW_DEVIATION else []
@@ -105,12 +105,22 @@ def _look_at_hand(image: Image, mask: Mask) -> list[str]:
     side = int(max(np.ptp(rows), np.ptp(columns))) + 1
     if side < _GOOD_HAND_SIDE:
         reasons.append(f"the hand is only {side} pixels long, so fine detail is lost")
-    counts = cv2.calcHist([image], [0], mask.astype(np.uint8), [256], [0, 256]).ravel()
+    levels = _white(image) + 1
+    counts = cv2.calcHist([image], [0], mask.astype(np.uint8), [256], [0, levels]).ravel()
     if counts[0] + counts[255] > _MAX_SATURATED * counts.sum():
         reasons.append("more than half of the hand is pure black or pure white")
     if is_inverted(image, mask):
         reasons.append("the hand is darker than its surroundings: black and white may be swapped")
     return reasons
+
+
+def _white(image: Image) -> int:
+    """White at the depth in use: radiographs of 10 or 12 bits come in files of 16; few brighter pixels do not count."""
+    if image.dtype == np.uint8:
+        return 255
+    counts = cv2.calcHist([image], [0], None, [65536], [0, 65536]).ravel()
+    lightest = int(np.searchsorted(counts.cumsum(dtype=np.float64), _NOT_BRIGHTER * image.size))
+    return max(255, 2 ** lightest.bit_length() - 1)
 
 
 def _touched(mask: Mask) -> list[str]:

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from boneage_imaging.geometry import warp
+
 from .variation import Variation
 
 __all__ = ["add_clutter"]
@@ -56,7 +58,7 @@ def _add_second_hand(image: Floats, target: Floats, rng: np.random.Generator) ->
         turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle_deg, scale)
         matrix = np.column_stack([turn[:, :2], turn[:, 2] + away])
         mirrored = (np.ascontiguousarray(values[:, ::-1]) for values in (image, target))
-        other, cover = (cv2.warpAffine(values, matrix, (width, height)) for values in mirrored)
+        other, cover = (warp(values, matrix, target.shape) for values in mirrored)
         is_cut = (cover[[0, -1]] > 0.5).any() or (cover[:, [0, -1]] > 0.5).any()
         if is_cut and cover.sum() > 0.15 * target.sum() and not (near & (cover > 0)).any():
             both = image + cover * (other - image)

@@ -18,6 +18,8 @@ from .variation import Variation
 if TYPE_CHECKING:
     import keras
 
+    from boneage_imaging import Image, Mask
+
     from .preprocessing import Preprocessing
 
 __all__ = [
@@ -224,11 +226,11 @@ def choose_threshold(
     return float(good[np.argmin(np.abs(good - np.median(good)))])
 
 
-def _read_row(row: Row) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    from boneage_imaging import decode, decode_mask, to_uint8
+def _read_row(row: Row) -> tuple[Image, Mask]:
+    from boneage_imaging import decode, decode_mask
 
     image, outline = row["image"], row["outline"]
-    image = to_uint8(decode(image) if isinstance(image, bytes) else image)
+    image = decode(image) if isinstance(image, bytes) else image
     outline = decode_mask(outline) if isinstance(outline, bytes) else np.asarray(outline) != 0
     if image.shape != outline.shape:
         raise SegmentationError(

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from boneage_imaging import Image, Letterbox, Mask, augmentation, compose
+from boneage_imaging import Image, Letterbox, Mask, augmentation, compose, stretch
 from boneage_imaging.geometry import warp
 
 from .clutter import add_clutter
@@ -45,7 +45,7 @@ def draw_view(
     a part is cropped, and the preprocessing follows as for use.
 
     Args:
-        image: 2-D uint8.
+        image: 2-D uint8, or uint16, whose gray levels in use are taken as the whole range.
         outline: The hand, 2-D bool of the same size.
         preprocessing: The network's.
         variation: How far it may be changed.
@@ -93,7 +93,9 @@ def _move(
 ) -> tuple[Floats, Floats]:
     size = change.size
     matrix = compose(_fit(image.shape, size), _shear(size, variation.shear, rng), change.matrix())
-    values = image.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
+    if image.dtype == np.uint16:
+        image = stretch(image, low_percent=0, high_percent=100)
+    values = image.astype(np.float32) / np.float32(255)
     around = np.median(np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]]))
     fill = rng.choice([0.0, around, around, 1.0, rng.random()])
     return (
