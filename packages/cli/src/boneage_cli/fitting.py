@@ -10,6 +10,7 @@ from boneage_cli.errors import DataError
 from boneage_cli.labels import write_table
 from boneage_cli.models import find_shipped_segmentation
 from boneage_regression.folds import inner_part
+from boneage_regression.metrics import bootstrap_interval, mad
 from boneage_sparkrun.place import Place
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ def _join(run: Run, folder: Place, fitted: list[dict[str, Any]]) -> dict[str, An
         folder / "history.json",
         [{"fold": f, "history": _timeless(result["history"])} for f, result in enumerate(fitted)],
     )
+    figures = _figures(rows)
     segmentation = run.workspace.segmentation_model
     argument = {
         "recipes": [result["recipe"] for result in fitted],
@@ -146,7 +148,7 @@ def _join(run: Run, folder: Place, fitted: list[dict[str, Any]]) -> dict[str, An
             "prepare": to_dict(run.config.prepare),
             "segmentation": json.loads((segmentation / "model.json").read_bytes())["digest"],
         },
-        "summary": {"cases": len(rows), "folds": len(fitted), "seed": run.config.seed},
+        "summary": {"cases": len(rows), "folds": len(fitted), "seed": run.config.seed, **figures},
         "licence": run.config.licence,
         "libraries": str(folder / "libraries-export.log"),
         "folder": str(folder / "model"),
@@ -154,7 +156,20 @@ def _join(run: Run, folder: Place, fitted: list[dict[str, Any]]) -> dict[str, An
     }
     (summary,) = run.engine.run(f"{_TASKS}:join_folds", [argument])
     segmentation.copy_folder(folder / "model" / "segmentation")
-    return {"cases": len(rows), **summary}
+    return {"cases": len(rows), **summary, **figures}
+
+
+def _figures(out_of_fold: list[dict[str, Any]]) -> dict[str, Any]:
+    """How far off each network was on the fold it had not seen, with and without the sex, in months."""
+    labelled = [row for row in out_of_fold if row["truth_months"] is not None]
+    truth, known, unknown = (
+        [row[name] for row in labelled] for name in ("truth_months", "age_months", "age_months_without_sex")
+    )
+    return {
+        "mad_months": mad(known, truth),
+        "mad_interval_months": list(bootstrap_interval(known, truth)),
+        "mad_without_sex_months": mad(unknown, truth),
+    }
 
 
 def _timeless(history: list[dict[str, float]]) -> list[dict[str, float]]:

@@ -280,7 +280,13 @@ def train_regression(
         workers=workers,
         quiet=as_json,
     )
-    _show(summary, [f"model written to {out}"], as_json)
+    low, high = summary["mad_interval_months"]
+    lines = [
+        f"model written to {out}",
+        f"mean absolute difference on the cases that a network had not seen: {summary['mad_months']:.1f} months "
+        f"(95 % interval {low:.1f} to {high:.1f}), {summary['mad_without_sex_months']:.1f} without the sex",
+    ]
+    _show(summary, lines, as_json)
 
 
 @app.command()
