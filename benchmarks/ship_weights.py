@@ -4,8 +4,8 @@
     python benchmarks/ship_weights.py regression MODEL COMMIT
 
 MODEL: the folder that `boneage train-segmentation` wrote by benchmarks/segmentation.toml, or `boneage train-regression`
-by benchmarks/rsna.toml with the shipped segmentation; COMMIT: at which; DATA: a folder with images/ID.png. The figure in
-a card is of cases that took no part: for the segmentation it is measured here, on the annotated test part; for the
+by benchmarks/rsna.toml with the shipped segmentation; COMMIT: at which; DATA: a folder with images/ID.png. The figure
+in a card is of cases that took no part: for the segmentation it is measured here, on the annotated test part; for the
 regression it is the one out of fold.
 """
 
