@@ -145,7 +145,7 @@ def apply_segment(case: Case, finder: Finder) -> Case:
     if status == "refused":
         mask = np.zeros_like(mask)
     _write(finder.out, case["case_id"], {"masks": mask, "masked": apply_mask(image, mask)})
-    return {"status": status, "reason": reason, "mask_share": float(mask.mean())}
+    return {"status": status, "reason": reason, "mask_share": np.count_nonzero(mask) / mask.size}
 
 
 def _find_hand(image: np.ndarray, finder: Finder) -> tuple[np.ndarray, str, str]:
@@ -241,7 +241,7 @@ def apply_annotate(case: Case, annotator: Annotator) -> Case:
     for folder, content in contents.items():
         uri = join(annotator.out, folder, f"{case['case_id']}.json")
         open_storage(uri).write(uri, content)
-    return {"begun": begun, "mask_share": float(mask.mean())}
+    return {"begun": begun, "mask_share": np.count_nonzero(mask) / mask.size}
 
 
 def _read_drawing(uri: str) -> HandDrawing:

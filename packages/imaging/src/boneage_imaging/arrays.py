@@ -13,6 +13,7 @@ __all__ = [
     "Mask",
     "Matrix",
     "Size",
+    "as_bytes",
     "check_fill",
     "check_gray",
     "check_mask",
@@ -54,6 +55,11 @@ def check_gray(image: object) -> None:
 def check_mask(mask: object) -> None:
     """Raise ArrayError unless `mask` is 2-D, not empty and bool."""
     _check(mask, (np.dtype(np.bool_),), "a 2-D, not empty bool mask")
+
+
+def as_bytes(mask: Mask) -> npt.NDArray[np.uint8]:
+    """The mask as 0 and 1 for OpenCV, which takes no bool; not a copy, unless its rows are not in order."""
+    return np.ascontiguousarray(mask).view(np.uint8)
 
 
 def check_plane(array: object) -> None:

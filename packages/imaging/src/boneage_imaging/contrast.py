@@ -137,12 +137,16 @@ def window(image: Image, low: float, high: float) -> npt.NDArray[np.uint8]:
     check_gray(image)
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
         raise ParameterError("low, high", "two finite numbers, low at most high", (low, high))
-    values = np.arange(np.iinfo(image.dtype).max + 1, dtype=np.float64)
-    if low == high:
-        table = np.where(values > high, 255, 0)
-    else:
-        table = np.floor(np.clip((values - low) / (high - low), 0.0, 1.0) * 255 + 0.5)
-    return np.asarray(table.astype(np.uint8)[image])
+    levels = int(np.iinfo(image.dtype).max) + 1
+    # Of 65536 levels few lie between: only those are worked out.
+    first, last = math.ceil(low), math.ceil(high) if low < high else math.floor(high) + 1
+    first, last = (min(max(level, 0), levels) for level in (first, last))
+    table = np.zeros(levels, np.uint8)
+    table[last:] = 255
+    if low < high:
+        between = np.arange(first, last, dtype=np.float64)
+        table[first:last] = np.floor((between - low) / (high - low) * 255 + 0.5)
+    return table[image]
 
 
 def stretch(image: Image, *, low_percent: float = 0.5, high_percent: float = 99.5) -> npt.NDArray[np.uint8]:

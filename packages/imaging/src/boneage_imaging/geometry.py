@@ -162,12 +162,12 @@ def resize(image: Array, size: Size) -> Array:
     if image.shape == tuple(size):
         return image.copy()
     work = _to_work(image)
-    # One axis may shrink while the other grows: each is resampled in its own way.
-    for axis in (0, 1):
-        target = (size[0], work.shape[1]) if axis == 0 else (work.shape[0], size[1])
-        if target != work.shape:
-            how = cv2.INTER_AREA if target[axis] < work.shape[axis] else cv2.INTER_LINEAR
-            work = cv2.resize(work, (target[1], target[0]), interpolation=how)
+    shrinks = [target < source for target, source in zip(size, work.shape, strict=True)]
+    # Where one axis shrinks while the other grows, each is resampled in its own way.
+    steps = [size] if len(set(shrinks)) == 1 else [(size[0], work.shape[1]), size]
+    for target in steps:
+        how = cv2.INTER_AREA if target[0] < work.shape[0] or target[1] < work.shape[1] else cv2.INTER_LINEAR
+        work = cv2.resize(work, (target[1], target[0]), interpolation=how)
     return _from_work(work, image.dtype)
 
 

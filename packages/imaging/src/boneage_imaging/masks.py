@@ -1,12 +1,14 @@
 """Where the hand is: from a network's probability to one clean region."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from boneage_imaging.arrays import Image, Mask, check_fill, check_gray, check_mask
+from boneage_imaging.arrays import Image, Mask, as_bytes, check_fill, check_gray, check_mask
 from boneage_imaging.errors import ArrayError, ParameterError
 
 __all__ = ["apply_mask", "binarize", "contours", "fill_holes", "hand_component", "hand_components", "smooth"]
@@ -53,9 +55,9 @@ def fill_holes(mask: Mask) -> Mask:
         True
     """
     check_mask(mask)
-    padded = np.pad(mask, 1).astype(np.uint8)
-    cv2.floodFill(padded, None, (0, 0), 2, flags=4)
-    return np.asarray(padded[1:-1, 1:-1] != 2)
+    edges, _ = cv2.findContours(as_bytes(mask), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    filled = np.zeros(mask.shape, np.uint8)
+    return np.asarray(cv2.drawContours(filled, edges, -1, 1, cv2.FILLED) != 0)
 
 
 def smooth(mask: Mask, radius: float = 2.0) -> Mask:
@@ -106,7 +108,7 @@ def apply_mask(image: Image, mask: Mask, *, fill: int = 0) -> Image:
     check_fill(fill, image.dtype)
     if image.shape != mask.shape:
         raise ArrayError(f"a mask of the image's size {image.shape}", f"one of size {mask.shape}")
-    return np.where(mask, image, image.dtype.type(fill))
+    return np.asarray(cv2.copyTo(image, as_bytes(mask), np.full_like(image, fill)), image.dtype)
 
 
 def contours(mask: Mask, *, tolerance: float = 0.5) -> list[npt.NDArray[np.int32]]:
@@ -131,7 +133,7 @@ def contours(mask: Mask, *, tolerance: float = 0.5) -> list[npt.NDArray[np.int32
     check_mask(mask)
     if not tolerance >= 0:
         raise ParameterError("tolerance", "at least 0", tolerance)
-    found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    found, _ = cv2.findContours(as_bytes(mask), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     traced = [cv2.approxPolyDP(edge, tolerance, True) if tolerance else edge for edge in found]
     return [np.asarray(edge, np.int32).reshape(-1, 2) for edge in traced]
 
@@ -192,32 +194,48 @@ def hand_components(
             "shares with 0 <= least <= greatest <= 1",
             (min_area_share, max_area_share),
         )
-    _, labels, statistics, centres = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     found = []
-    for label in range(1, len(statistics)):
-        share = statistics[label, cv2.CC_STAT_AREA] / mask.size
-        if not min_area_share <= share <= max_area_share:
-            continue
-        left, top, width, height, _ = statistics[label]
-        box = labels[top : top + height, left : left + width]
-        solidity = _solidity(np.asarray(box == label))
-        score = share * solidity * _centrality(centres[label], mask.shape)
-        if solidity >= _MIN_SOLIDITY and score > 0:
-            found.append((score, label))
-    return [np.asarray(labels == label) for _, label in sorted(found, key=lambda pair: -pair[0])]
+    # Contours first: to number every speck of the picture would take most of the time.
+    edges, tree = cv2.findContours(as_bytes(mask), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    for edge, (*_, parent) in zip(edges, tree[0] if edges else (), strict=True):
+        box = cv2.boundingRect(edge)
+        if parent >= 0 or box[2] * box[3] < min_area_share * mask.size:
+            continue  # the edge of a hole, or too small
+        region, area, centre_xy = _region(mask, edge, box)
+        share, solidity = area / mask.size, _solidity(edge, area)
+        score = share * solidity * _centrality(centre_xy, mask.shape)
+        if min_area_share <= share <= max_area_share and solidity >= _MIN_SOLIDITY and score > 0:
+            found.append((score, region, box))
+    return [_lay(region, box, mask) for _, region, box in sorted(found, key=lambda entry: -entry[0])]
 
 
-def _solidity(region: Mask) -> float:
+def _region(mask: Mask, edge: npt.NDArray[Any], box: Sequence[int]) -> tuple[Mask, int, tuple[float, float]]:
+    """The region inside an edge, cut out by its box; its area and its centre (x, y)."""
+    left, top, width, height = box
+    part = mask[top : top + height, left : left + width].astype(np.uint8)
+    x, y = edge[0, 0]
+    area, *_ = cv2.floodFill(part, None, (int(x) - left, int(y) - top), 2, flags=8)
+    region = np.asarray(part == 2)
+    moments = cv2.moments(as_bytes(region))
+    return region, int(area), (left + moments["m10"] / area, top + moments["m01"] / area)
+
+
+def _lay(region: Mask, box: Sequence[int], mask: Mask) -> Mask:
+    left, top, width, height = box
+    whole = np.zeros_like(mask)
+    whole[top : top + height, left : left + width] = region
+    return whole
+
+
+def _solidity(edge: npt.NDArray[Any], area: int) -> float:
     """Area over the area of the convex hull, both counted in whole pixels."""
-    edges, _ = cv2.findContours(region.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    hull = cv2.convexHull(np.concatenate(edges))
+    hull = cv2.convexHull(edge)
     # A hull through pixel centres misses half a pixel all around it.
-    area = cv2.contourArea(hull) + 0.5 * cv2.arcLength(hull, True) + 1.0
-    return min(1.0, float(region.sum()) / area)
+    return min(1.0, area / (cv2.contourArea(hull) + 0.5 * cv2.arcLength(hull, True) + 1.0))
 
 
-def _centrality(centre_xy: npt.NDArray[np.float64], shape: tuple[int, ...]) -> float:
+def _centrality(centre_xy: tuple[float, float], shape: tuple[int, ...]) -> float:
     """1 in the middle of the picture, 0.5 at the middle of an edge, less in the corners."""
-    vertical = 2 * abs(float(centre_xy[1]) + 0.5 - shape[0] / 2) / shape[0]
-    horizontal = 2 * abs(float(centre_xy[0]) + 0.5 - shape[1] / 2) / shape[1]
+    vertical = 2 * abs(centre_xy[1] + 0.5 - shape[0] / 2) / shape[0]
+    horizontal = 2 * abs(centre_xy[0] + 0.5 - shape[1] / 2) / shape[1]
     return 1.0 - 0.5 * min(1.0, math.hypot(vertical, horizontal))

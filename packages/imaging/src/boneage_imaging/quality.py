@@ -6,7 +6,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from boneage_imaging.arrays import Image, Mask, check_gray, check_mask
+from boneage_imaging.arrays import Image, Mask, as_bytes, check_gray, check_mask
 from boneage_imaging.errors import ArrayError
 from boneage_imaging.masks import MAX_AREA_SHARE, MIN_AREA_SHARE
 from boneage_imaging.polarity import is_inverted
@@ -86,7 +86,7 @@ def _look_at_picture(image: Image) -> tuple[list[str], list[str]]:
 def _look_at_mask(mask: Mask) -> list[str]:
     if not mask.any():
         return ["no hand was found"]
-    share = float(mask.mean())
+    share = np.count_nonzero(mask) / mask.size
     if share < MIN_AREA_SHARE:
         return [f"what was found is too small for a hand: {share:.1%} of the picture"]
     if share > MAX_AREA_SHARE:
@@ -106,7 +106,7 @@ def _look_at_hand(image: Image, mask: Mask) -> list[str]:
     if side < _GOOD_HAND_SIDE:
         reasons.append(f"the hand is only {side} pixels long, so fine detail is lost")
     levels = _white(image) + 1
-    counts = cv2.calcHist([image], [0], mask.astype(np.uint8), [256], [0, levels]).ravel()
+    counts = cv2.calcHist([image], [0], as_bytes(mask), [256], [0, levels]).ravel()
     if counts[0] + counts[255] > _MAX_SATURATED * counts.sum():
         reasons.append("more than half of the hand is pure black or pure white")
     if is_inverted(image, mask):

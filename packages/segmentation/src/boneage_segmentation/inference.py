@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from boneage_imaging import Image, Mask, binarize, fill_holes, hand_components, smooth, unletterbox
 
+from .closer import look_closer
 from .errors import ModelError, SegmentationError
 from .model_folder import GRAPH, METADATA, check_file, read_metadata
 from .preprocessing import Preprocessing
@@ -73,7 +74,7 @@ class Segmenter:
             raise ModelError(folder, f"{GRAPH} cannot be loaded: {error}") from error
 
     def probability(self, image: Image) -> NDArray[np.float32]:
-        """Tells for each pixel how probably it shows the hand.
+        """Tells for each pixel how probably it shows the hand, at one look.
 
         Args:
             image: 2-D uint8 or uint16, any size and polarity.
@@ -82,7 +83,7 @@ class Segmenter:
             float32 of the image's size, 0 to 1, smooth: brought back from the network's size.
         """
         values, box = self.preprocessing.apply(image)
-        return unletterbox(run_graph(self._session, values[None, ..., None])[0, ..., 0], box)
+        return unletterbox(self._ask(values), box)
 
     def mask(self, image: Image) -> Mask:
         """Finds the hand: everything of hand, wrist and forearm in view.
@@ -98,6 +99,9 @@ class Segmenter:
     def find(self, image: Image) -> Found:
         """Finds the hand, and tells whether there may be more than one; the largest and most central counts.
 
+        A hand that is turned, small in the picture or darker than its ground is looked at once more, upright,
+        large and light.
+
         Args:
             image: 2-D uint8 or uint16, any size and polarity.
 
@@ -106,10 +110,22 @@ class Segmenter:
         """
         if image.size and image.min() == image.max():
             return Found(np.zeros(image.shape, bool))  # a blank picture has no contrast to be stretched
-        regions = hand_components(binarize(self.probability(image), self.threshold))
+        found = self._clean(self.probability(image))
+        closer = look_closer(image, found.mask, self.preprocessing.size) if found.mask.any() else None
+        if closer is None:
+            return found
+        values = self.preprocessing.normalize(closer.framed, closer.inner)
+        again = self._clean(closer.back(self._ask(values), found.mask.shape))
+        return Found(again.mask, found.others) if again.mask.any() else found
+
+    def _ask(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return run_graph(self._session, values[None, ..., None])[0, ..., 0]
+
+    def _clean(self, probability: NDArray[np.float32]) -> Found:
+        regions = hand_components(binarize(probability, self.threshold))
         if not regions:
-            return Found(np.zeros(image.shape, bool))
-        enlarged = max(image.shape) / max(self.preprocessing.size)
+            return Found(np.zeros(probability.shape, bool))
+        enlarged = max(probability.shape) / max(self.preprocessing.size)
         return Found(smooth(fill_holes(regions[0]), max(0.0, enlarged - 1) / 2), len(regions) - 1)
 
 
