@@ -37,14 +37,13 @@ CARD = """# {title}
 
 def ship(model: Path, package: str, **said: str) -> None:
     """Copies a model folder, without the weights to train on, and writes its card."""
+    commit = find_commit()
     target = ROOT / "packages" / package / "src" / f"boneage_{package}" / "weights"
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(model, target, ignore=shutil.ignore_patterns("segmentation", "weights", "*.h5"))
     facts = json.loads((target / "model.json").read_text())
     versions = {name: facts["versions"][name] for name in ("tensorflow", "keras")}
-    card = CARD.format(
-        licence=facts["licence"], digest=facts["digest"], commit=find_commit(), **versions, **said
-    )
+    card = CARD.format(licence=facts["licence"], digest=facts["digest"], commit=commit, **versions, **said)
     (target / "CARD.md").write_text(card, encoding="utf-8")
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     print(f"{target.relative_to(ROOT)}: {size / 1e6:.1f} MB")
