@@ -190,6 +190,18 @@ def test_fingers_together_still_show_their_end(index, angle_deg, gap):
     assert apart(orientation(rotate(mitten, angle_deg)).angle_deg, true_angle(drawn) + angle_deg) < 12
 
 
+@settings(max_examples=40, deadline=None)
+@given(hands, angles_deg)
+def test_few_pixels_tell_nearly_the_same_angle(index, angle_deg):
+    mask = rotate(hand(index).mask, angle_deg)
+    assert apart(orientation(mask, side=40).angle_deg, orientation(mask).angle_deg) < 5
+
+
+def test_too_few_pixels_are_refused():
+    with pytest.raises(ParameterError, match="side"):
+        orientation(hand(0).mask, side=15)
+
+
 def test_open_hands_are_certain():
     assert min(pose(index).certainty for index in range(PHANTOMS)) > 0.8
 

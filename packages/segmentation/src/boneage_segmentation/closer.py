@@ -30,7 +30,7 @@ _TURNED_DEG = (
 )
 _SMALL_SHARE = 0.7
 _MARGIN = 0.15  # of the hand's length: what the first look may have missed
-_COARSE_SIDE = 96  # pixels are enough to tell how far a hand is turned
+_COARSE_SIDE = 40  # pixels are enough to tell how far a hand is turned
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,8 @@ def look_closer(image: Image, mask: Mask, size: tuple[int, int]) -> Closer | Non
 
 
 def _turned(mask: Mask) -> float:
-    step = -(-max(mask.shape) // _COARSE_SIDE)
     try:
-        return orientation(np.ascontiguousarray(mask[::step, ::step])).angle_deg
+        return orientation(mask, side=_COARSE_SIDE).angle_deg
     except AlignmentError:
         return 0.0
 
