@@ -33,6 +33,7 @@ parser.add_argument(
     "--longest-seconds", type=float, default=25.0, help="until a kill, drawn evenly from 0.3 s on"
 )
 given = parser.parse_args()
+measured = describe()
 chance = random.Random(given.seed)  # noqa: S311 - nothing secret
 folder = Path(tempfile.mkdtemp(prefix="kills-"))
 (folder / "temporary").mkdir()
@@ -69,7 +70,7 @@ left = sorted(path.name for path in (folder / "temporary").iterdir())
 started = time.monotonic()
 again = boneage(*calls["killed"])
 seconds = time.monotonic() - started
-print(f"{describe()} | {given.kills} kills, seed {given.seed}")
+print(f"{measured} | {given.kills} kills, seed {given.seed}")
 for stage, count in hit.items():
     print(f"cut off in: {stage} | {count}")
 print(f"runs that were over before the kill, and begun anew | {finished}")

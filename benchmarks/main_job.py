@@ -18,9 +18,9 @@ if out.exists():
     sys.exit(f"{out} is there already; a new folder would do")
 if "--out" not in arguments:
     arguments += ["--out", str(out)]
-started = time.monotonic()
+measured, started = describe(), time.monotonic()
 code = subprocess.run([Path(sys.executable).with_name("boneage"), "run", "all", *arguments]).returncode
 minutes = (time.monotonic() - started) / 60
 metrics = json.loads((out / "evaluate" / "metrics.json").read_text())
 print(json.dumps(metrics, indent=1))
-print(f"{describe()} | boneage run all {' '.join(arguments)} | {minutes:.1f} min | exit {code}")
+print(f"{measured} | boneage run all {' '.join(arguments)} | {minutes:.1f} min | exit {code}")

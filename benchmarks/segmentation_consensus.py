@@ -3,8 +3,8 @@
     python benchmarks/segmentation_consensus.py DATA OUT [--model MODEL]
 
 DATA: a folder with images/ID.png. OUT gets a mask ID.png for each radiograph of the training part without an outline in
-annotations/: to train a network on first, before the outlines that were looked at. Radiographs of whose hand two views
-disagree are left out.
+annotations/: to train a network on first, before the outlines that were looked at. Radiographs of whose hand a
+view disagrees with the mean are left out.
 """
 
 import argparse

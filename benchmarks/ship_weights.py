@@ -31,7 +31,7 @@ CARD = """# {title}
 - {weak}
 - Terms: {licence}
 - Backend: TensorFlow {tensorflow}, Keras {keras}; machine: 2 cores (Intel Xeon, 2.8 GHz), no GPU.
-- Measured at commit {commit}. Digest: `{digest}`.
+- Shipped at commit {commit}. Digest: `{digest}`.
 """
 
 
@@ -65,7 +65,8 @@ def ship_segmentation(model: Path, trained_at: str, data: str) -> None:
         trained=f"{summary['train']} outlined radiographs, {summary['inner']} more to choose epoch and threshold",
         reached="on the held-out part (one case in five by the hash of its id), seen neither in training nor in "
         f"choosing: mean Jaccard index {scores.mean():.3f}, median {np.median(scores):.3f}, least {scores.min():.3f}, "
-        f"on {len(scores)} radiographs (`python benchmarks/segmentation_stress.py DATA`); the outlines' own second "
+        f"on {len(scores)} radiographs (`python benchmarks/segmentation_stress.py DATA`, "
+        "benchmarks/results/segmentation_stress.md); the outlines' own second "
         "drawing reaches 0.985 (benchmarks/results/annotation_agreement.md)",
         weak="Weak: casts, straps and splints beside the skin; a hand that is small in its picture; radiographs of "
         "other makers and bodies than those of the challenge were not seen.",

@@ -1,5 +1,7 @@
 """From probability to one clean region."""
 
+import time
+
 import cv2
 import numpy as np
 import pytest
@@ -208,3 +210,32 @@ def test_shares_that_are_none_are_refused(shares):
 def test_what_is_no_mask_is_refused(function):
     with pytest.raises(ArrayError, match="bool mask"):
         function(np.zeros((4, 4), np.uint8))
+
+
+@pytest.mark.parametrize("lay", [np.transpose, np.asfortranarray, np.rot90, lambda array: array[:, ::-1]])
+def test_it_does_not_matter_how_a_mask_lies_in_memory(lay):
+    mask = np.zeros((60, 50), bool)
+    mask[10:50, 12:40] = True
+    mask[20:24, 20:24] = mask[2:4, 2:4] = False
+    image = np.random.default_rng(0).integers(0, 256, mask.shape).astype(np.uint8)
+    laid, straight = lay(mask), np.ascontiguousarray(lay(mask))
+    for change in (masks.hand_component, masks.fill_holes, masks.smooth):
+        np.testing.assert_array_equal(change(laid), change(straight))
+    np.testing.assert_array_equal(
+        masks.apply_mask(lay(image), laid), np.where(straight, np.ascontiguousarray(lay(image)), 0)
+    )
+
+
+def test_of_regions_alike_the_upper_and_left_one_comes_first():
+    mask = np.zeros((40, 40), bool)
+    for top, left in ((4, 4), (4, 26), (26, 4), (26, 26)):
+        mask[top : top + 10, left : left + 10] = True
+    found = masks.hand_components(mask, min_area_share=0.01)
+    assert [tuple(np.argwhere(region)[0]) for region in found] == [(4, 4), (26, 4), (4, 26), (26, 26)]
+
+
+def test_a_million_specks_take_no_minute():
+    mask = np.random.default_rng(0).random((1000, 1000)) < 0.7
+    started = time.perf_counter()
+    masks.hand_components(mask)
+    assert time.perf_counter() - started < 5

@@ -61,6 +61,12 @@ def test_what_speaks_against_a_radiograph_does_so_at_every_depth(change, bits):
     assert assess(deepen(change(image), bits), mask) == verdict
 
 
+@pytest.mark.parametrize("bits", DEPTHS)
+def test_a_dim_radiograph_whose_white_was_zero_is_as_good(bits):
+    image, mask = hand()
+    assert assess(invert(deepen(invert(image), bits)), mask).status == "ok"
+
+
 def test_one_bright_pixel_makes_no_dim_radiograph_blank():
     image, mask = hand()
     dim = deepen(image, 10)

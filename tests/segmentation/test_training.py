@@ -34,6 +34,9 @@ def test_a_radiograph_of_16_bits_is_learned_from_as_in_8_however_dim(rows, bits,
     )
     np.testing.assert_allclose(same["image"], plain["image"], atol=0.1)  # of -2 to 2
     np.testing.assert_array_equal(same_target, target)
+    deep[0, 0] = 65535  # a pixel that is stuck
+    (stuck, _) = TINY.prepare(rows[0] | {"image": deep}, 7, epoch)
+    assert np.abs(stuck["image"] - same["image"]).mean() < 0.05
 
 
 def test_the_variation_follows_from_seed_epoch_and_case(rows):

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from boneage_imaging import encode_png
+from boneage_imaging import encode_png, rotate
 from boneage_segmentation import (
     ModelError,
     Segmenter,
@@ -15,6 +15,7 @@ from boneage_segmentation import (
     initial_weights,
     jaccard,
 )
+from boneage_segmentation.closer import look_closer
 from boneage_segmentation.inference import open_session, run_graph
 from boneage_segmentation.training import predict_probabilities
 
@@ -150,6 +151,27 @@ def test_of_two_hands_the_main_one_is_found_and_the_other_told(light_finder):
     both = light_finder.find(image)
     assert (both.others, jaccard(both.mask, main) > 0.95) == (1, True)
     assert light_finder.find(np.where(main, 20, image).astype(np.uint8)).others == 0
+
+
+@pytest.mark.parametrize(("angle_deg", "wide"), [(0, 160), (90, 0), (140, 0), (250, 60)])
+def test_what_is_looked_at_twice_comes_back_to_its_place(light_finder, angle_deg, wide):
+    from boneage_imaging.phantom import draw_case
+
+    mask = np.pad(rotate(draw_case(5, 3, size=(320, 256)).mask, angle_deg), wide)
+    image = np.where(mask, np.uint8(200), np.uint8(20))
+    found = light_finder.find(image)
+    assert look_closer(image, mask, (64, 64)) is not None
+    assert found.others == 0
+    assert jaccard(found.mask, mask) > 0.93
+
+
+def test_a_second_look_that_shows_something_else_is_not_taken(light_finder):
+    """A dark hand on light ground: of its inversion the light finder finds the hand, not the ground around it."""
+    image = np.full((320, 320), 200, np.uint8)
+    image[:, 200:] = 20
+    cv2.ellipse(image, (100, 160), (40, 100), 0, 0, 360, 20, -1)
+    first = light_finder._regions(light_finder.probability(image))[0]
+    np.testing.assert_array_equal(light_finder.find(image).mask, light_finder._smooth(first))
 
 
 def test_the_mask_has_the_radiograph_s_size_whatever_it_is(segmenter, unseen_rows):

@@ -161,9 +161,9 @@ def _join(run: Run, folder: Place, fitted: list[dict[str, Any]]) -> dict[str, An
 
 def _figures(out_of_fold: list[dict[str, Any]]) -> dict[str, Any]:
     """How far off each network was on the fold it had not seen, with and without the sex, in months."""
-    labelled = [row for row in out_of_fold if row["truth_months"] is not None]
     truth, known, unknown = (
-        [row[name] for row in labelled] for name in ("truth_months", "age_months", "age_months_without_sex")
+        [row[name] for row in out_of_fold]
+        for name in ("truth_months", "age_months", "age_months_without_sex")
     )
     return {
         "mad_months": mad(known, truth),

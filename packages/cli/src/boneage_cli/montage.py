@@ -57,7 +57,7 @@ class Picture:
 
 
 def steps(case: dict[str, Any], settings: Prepare, segmenter: Segmenter | None) -> list[Picture]:
-    """Shows what becomes of one radiograph: as taken, CLAHE, mask, cleaned mask, masked, turned.
+    """Shows what becomes of one radiograph: as taken, CLAHE, mask at the first look, mask, masked, turned.
 
     Args:
         case: Its fields image, mask and input, as the stages wrote them.
@@ -71,9 +71,9 @@ def steps(case: dict[str, Any], settings: Prepare, segmenter: Segmenter | None) 
     pictures = [gray("as taken", to_uint8(image)), gray(_named("CLAHE", settings.clahe), equal)]
     if segmenter is not None:
         raw = binarize(segmenter.probability(image), segmenter.threshold)
-        pictures.append(_mask("mask of the network", raw))
+        pictures.append(_mask("mask of the first look", raw))
     pictures += [
-        _mask("mask given" if segmenter is None else "cleaned mask", mask),
+        _mask("mask given" if segmenter is None else "mask", mask),
         gray(_named("masked", settings.mask), masked),
     ]
     turned = network_input(

@@ -157,7 +157,7 @@ def apply_segment(case: Case, segmenter: Segmenter | None) -> Case:
         raise ValueError(f"the case {case['case_id']} has no mask, and there is no model to find one")
     return {
         "mask": encode_png(mask),
-        "mask_share": float(mask.mean()),
+        "mask_share": np.count_nonzero(mask) / mask.size,
         "status": verdict.status,
         "reason": "; ".join(verdict.reasons),
     }

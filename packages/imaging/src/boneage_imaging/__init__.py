@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from boneage_imaging.arrays import Array, Image, Mask, Matrix, Size
     from boneage_imaging.augmentation import Augmentation, Transform
     from boneage_imaging.codec import MAX_PIXELS, decode, decode_colours, decode_mask, encode_jpeg, encode_png
-    from boneage_imaging.contrast import clahe, invert, stretch, to_uint8, to_uint16, window
+    from boneage_imaging.contrast import clahe, invert, range_in_use, stretch, to_uint8, to_uint16, window
     from boneage_imaging.errors import AlignmentError, ArrayError, DecodeError, ImagingError, ParameterError
     from boneage_imaging.geometry import (
         Letterbox,
@@ -103,6 +103,7 @@ __all__ = [
     "orientation",
     "phantom",
     "quality",
+    "range_in_use",
     "resize",
     "rotate",
     "rotation_matrix",
@@ -122,7 +123,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "arrays": ("Array", "Image", "Mask", "Matrix", "Size"),
     "augmentation": ("Augmentation", "Transform"),
     "codec": ("MAX_PIXELS", "decode", "decode_colours", "decode_mask", "encode_jpeg", "encode_png"),
-    "contrast": ("clahe", "invert", "stretch", "to_uint8", "to_uint16", "window"),
+    "contrast": ("clahe", "invert", "range_in_use", "stretch", "to_uint8", "to_uint16", "window"),
     "errors": ("AlignmentError", "ArrayError", "DecodeError", "ImagingError", "ParameterError"),
     "geometry": (
         "Letterbox",

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from boneage_imaging.arrays import Image, Size, check_gray
 from boneage_imaging.errors import ParameterError
 
-__all__ = ["clahe", "invert", "stretch", "to_uint8", "to_uint16", "window"]
+__all__ = ["clahe", "invert", "range_in_use", "stretch", "to_uint8", "to_uint16", "window"]
 
 _BINS = 256
 
@@ -179,6 +179,31 @@ def stretch(image: Image, *, low_percent: float = 0.5, high_percent: float = 99.
     high = int(np.searchsorted(cumulated, high_percent / 100 - 1e-12, side="left"))
     low = min(low, len(cumulated) - 1)
     return window(image, low, max(low, high))
+
+
+def range_in_use(image: Image) -> tuple[int, int]:
+    """Black and white at the depth in use: radiographs of 10 or 12 bits come in files of 16.
+
+    They lie at the lower end, or at the upper one where white was stored as zero. A pixel in a thousand that is
+    brighter or darker does not count.
+
+    Args:
+        image: 2-D uint8 or uint16.
+
+    Returns:
+        (black, white): 0 and 255 for uint8; for uint16 a range as wide as 8 to 16 bits.
+
+    Example:
+        >>> range_in_use(np.array([[0, 700, 1000]], np.uint16))
+        (0, 1023)
+    """
+    check_gray(image)
+    if image.dtype == np.uint8:
+        return 0, 255
+    counts = cv2.calcHist([image], [0], None, [65536], [0, 65536]).ravel().cumsum(dtype=np.float64)
+    darkest, lightest = (int(np.searchsorted(counts, share * image.size)) for share in (0.001, 0.999))
+    upward, downward = (max(255, 2 ** level.bit_length() - 1) for level in (lightest, 65535 - darkest))
+    return (0, upward) if upward <= downward else (65535 - downward, 65535)
 
 
 def invert(image: Image) -> Image:

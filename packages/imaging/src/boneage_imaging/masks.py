@@ -108,7 +108,7 @@ def apply_mask(image: Image, mask: Mask, *, fill: int = 0) -> Image:
     check_fill(fill, image.dtype)
     if image.shape != mask.shape:
         raise ArrayError(f"a mask of the image's size {image.shape}", f"one of size {mask.shape}")
-    return np.asarray(cv2.copyTo(image, as_bytes(mask), np.full_like(image, fill)), image.dtype)
+    return np.asarray(cv2.copyTo(image, as_bytes(mask), np.full(image.shape, fill, image.dtype)), image.dtype)
 
 
 def contours(mask: Mask, *, tolerance: float = 0.5) -> list[npt.NDArray[np.int32]]:
@@ -195,24 +195,27 @@ def hand_components(
             (min_area_share, max_area_share),
         )
     found = []
-    # Contours first: to number every speck of the picture would take most of the time.
-    edges, tree = cv2.findContours(as_bytes(mask), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    for edge, (*_, parent) in zip(edges, tree[0] if edges else (), strict=True):
+    # Contours first: to give every pixel a region's number takes most of the time, where there are few regions.
+    edges, _ = cv2.findContours(as_bytes(mask), cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+    for edge in edges:
         box = cv2.boundingRect(edge)
-        if parent >= 0 or box[2] * box[3] < min_area_share * mask.size:
-            continue  # the edge of a hole, or too small
+        is_hole = cv2.contourArea(edge, oriented=True) > 0
+        if is_hole or box[2] * box[3] < min_area_share * mask.size:
+            continue
         region, area, centre_xy = _region(mask, edge, box)
         share, solidity = area / mask.size, _solidity(edge, area)
         score = share * solidity * _centrality(centre_xy, mask.shape)
         if min_area_share <= share <= max_area_share and solidity >= _MIN_SOLIDITY and score > 0:
             found.append((score, region, box))
-    return [_lay(region, box, mask) for _, region, box in sorted(found, key=lambda entry: -entry[0])]
+    return [
+        _lay(region, box, mask) for _, region, box in sorted(found, key=lambda entry: (-entry[0], entry[2]))
+    ]
 
 
 def _region(mask: Mask, edge: npt.NDArray[Any], box: Sequence[int]) -> tuple[Mask, int, tuple[float, float]]:
     """The region inside an edge, cut out by its box; its area and its centre (x, y)."""
     left, top, width, height = box
-    part = mask[top : top + height, left : left + width].astype(np.uint8)
+    part = mask[top : top + height, left : left + width].astype(np.uint8, order="C")
     x, y = edge[0, 0]
     area, *_ = cv2.floodFill(part, None, (int(x) - left, int(y) - top), 2, flags=8)
     region = np.asarray(part == 2)
@@ -221,6 +224,7 @@ def _region(mask: Mask, edge: npt.NDArray[Any], box: Sequence[int]) -> tuple[Mas
 
 
 def _lay(region: Mask, box: Sequence[int], mask: Mask) -> Mask:
+    """The region at its place in a mask of the whole picture."""
     left, top, width, height = box
     whole = np.zeros_like(mask)
     whole[top : top + height, left : left + width] = region

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import Image, Mask, as_bytes, check_gray
+from .arrays import Image, Mask, as_bytes, check_gray, check_mask
 from .errors import ImagingError
 
 __all__ = ["is_inverted"]
@@ -40,9 +41,10 @@ def is_inverted(image: Image, mask: Mask) -> bool:
     (False, True)
     """
     check_gray(image)
+    check_mask(mask)
     if image.shape != mask.shape:
         raise ImagingError(f"received an image of shape {image.shape} and a mask of shape {mask.shape}")
-    step = 1 + max(mask.shape) // _FINE_SIDE
+    step = math.ceil(max(mask.shape) / _FINE_SIDE)
     image, mask = image[::step, ::step], mask[::step, ::step]
     side = 2 * max(1, round(_RING_SHARE * max(mask.shape))) + 1
     image, hand = np.ascontiguousarray(image), as_bytes(mask)

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from boneage_imaging.arrays import Image, Mask, as_bytes, check_gray, check_mask
+from boneage_imaging.contrast import range_in_use
 from boneage_imaging.errors import ArrayError
 from boneage_imaging.masks import MAX_AREA_SHARE, MIN_AREA_SHARE
 from boneage_imaging.polarity import is_inverted
@@ -19,7 +20,6 @@ _MIN_SIDE = 64  # below this the growth plates are thinner than a pixel
 _GOOD_HAND_SIDE = 128
 _MIN_DEVIATION = 2.0  # of 255: below this a picture is blank
 _LOW_DEVIATION = 8.0
-_NOT_BRIGHTER = 0.999
 _MAX_SATURATED = 0.5
 _MIN_BORDER_SHARE = 0.02
 
@@ -77,7 +77,7 @@ def _look_at_picture(image: Image) -> tuple[list[str], list[str]]:
     if min(height, width) < _MIN_SIDE:
         return [f"the picture is too small: {height} x {width} pixels, at least {_MIN_SIDE} are needed"], []
     # numpy's deviation would take 8 bytes a pixel
-    deviation = float(cv2.meanStdDev(image)[1][0, 0]) * 255 / _white(image)
+    deviation = float(cv2.meanStdDev(image)[1][0, 0]) * 255 / np.ptp(range_in_use(image))
     if deviation < _MIN_DEVIATION:
         return ["the picture is blank"], []
     return [], ["the picture has very little contrast"] if deviation < _LOW_DEVIATION else []
@@ -105,22 +105,13 @@ def _look_at_hand(image: Image, mask: Mask) -> list[str]:
     side = int(max(np.ptp(rows), np.ptp(columns))) + 1
     if side < _GOOD_HAND_SIDE:
         reasons.append(f"the hand is only {side} pixels long, so fine detail is lost")
-    levels = _white(image) + 1
-    counts = cv2.calcHist([image], [0], as_bytes(mask), [256], [0, levels]).ravel()
+    black, white = range_in_use(image)
+    counts = cv2.calcHist([image], [0], as_bytes(mask), [256], [black, white + 1]).ravel()
     if counts[0] + counts[255] > _MAX_SATURATED * counts.sum():
         reasons.append("more than half of the hand is pure black or pure white")
     if is_inverted(image, mask):
         reasons.append("the hand is darker than its surroundings: black and white may be swapped")
     return reasons
-
-
-def _white(image: Image) -> int:
-    """White at the depth in use: radiographs of 10 or 12 bits come in files of 16; few brighter pixels do not count."""
-    if image.dtype == np.uint8:
-        return 255
-    counts = cv2.calcHist([image], [0], None, [65536], [0, 65536]).ravel()
-    lightest = int(np.searchsorted(counts.cumsum(dtype=np.float64), _NOT_BRIGHTER * image.size))
-    return max(255, 2 ** lightest.bit_length() - 1)
 
 
 def _touched(mask: Mask) -> list[str]:

@@ -21,15 +21,17 @@ from boneage_imaging import (
     similarity_matrix,
     to_uint16,
 )
+from boneage_imaging.arrays import as_bytes
 from boneage_imaging.geometry import warp
 
 __all__ = ["Closer", "look_closer"]
 
-_TURNED_DEG = (
-    20.0  # benchmarks/segmentation_stress.py: what is turned less is found as well at the first look
-)
+# What is turned less is found as well at the first look (benchmarks/segmentation_stress.py).
+_TURNED_DEG = 20.0
 _SMALL_SHARE = 0.7
 _MARGIN = 0.15  # of the hand's length: what the first look may have missed
+_BESIDE = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
+_MAX_SIDE = 32_766  # what `warp` can resample
 _COARSE_SIDE = 40  # pixels are enough to tell how far a hand is turned
 
 
@@ -49,7 +51,13 @@ class Closer:
 
     def back(self, probability: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
         """Brings what the network said of the frame to the radiograph's size (height, width)."""
-        return warp(probability, invert_matrix(self.matrix), size)
+        rows, columns = self.inner
+        # One pixel more on each side, so that a forearm that leaves the picture reaches its very edge.
+        whole = np.zeros((probability.shape[0] + 2, probability.shape[1] + 2), np.float32)
+        whole[rows.start : rows.stop + 2, columns.start : columns.stop + 2] = np.pad(
+            probability[self.inner], 1, mode="edge"
+        )
+        return warp(whole, invert_matrix(compose(self.matrix, _BESIDE)), size)
 
 
 def look_closer(image: Image, mask: Mask, size: tuple[int, int]) -> Closer | None:
@@ -61,10 +69,13 @@ def look_closer(image: Image, mask: Mask, size: tuple[int, int]) -> Closer | Non
         size: (height, width) of the network's input.
 
     Returns:
-        None for a hand that is upright, large in its picture and lighter than its ground.
+        None for a hand that is upright, large in its picture and lighter than its ground, and for pictures of a side
+        that cannot be resampled.
     """
+    if max(mask.shape) > _MAX_SIDE:
+        return None
     angle_deg, inverted = _turned(mask), is_inverted(image, mask)
-    *_, width, height = cv2.boundingRect(mask.view(np.uint8))
+    *_, width, height = cv2.boundingRect(as_bytes(mask))
     is_small = max(width, height) < _SMALL_SHARE * max(mask.shape)
     if abs(angle_deg) <= _TURNED_DEG and not is_small and not inverted:
         return None
@@ -86,7 +97,7 @@ def _frame(
 ) -> tuple[NDArray[np.float64], tuple[slice, slice]]:
     """The map that turns the hand upright and lays its surroundings into the frame; and where they lie in it."""
     turn = similarity_matrix(source_xy=(0, 0), target_xy=(0, 0), angle_deg=-angle_deg)
-    edges, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    edges, _ = cv2.findContours(as_bytes(mask), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     hand = apply_points(turn, np.concatenate(edges)[:, 0].astype(np.float64))
     height, width = mask.shape
     picture = apply_points(turn, np.array([[0, 0], [width, 0], [0, height], [width, height]]) - 0.5)

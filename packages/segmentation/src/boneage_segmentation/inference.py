@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from boneage_imaging import Image, Mask, binarize, fill_holes, hand_components, smooth, unletterbox
 
-from .closer import look_closer
+from .closer import Closer, look_closer
 from .errors import ModelError, SegmentationError
 from .model_folder import GRAPH, METADATA, check_file, read_metadata
 from .preprocessing import Preprocessing
@@ -110,23 +110,31 @@ class Segmenter:
         """
         if image.size and image.min() == image.max():
             return Found(np.zeros(image.shape, bool))  # a blank picture has no contrast to be stretched
-        found = self._clean(self.probability(image))
-        closer = look_closer(image, found.mask, self.preprocessing.size) if found.mask.any() else None
-        if closer is None:
-            return found
+        first = self._regions(self.probability(image))
+        if not first:
+            return Found(np.zeros(image.shape, bool))
+        closer = look_closer(image, first[0], self.preprocessing.size)
+        second = self._look_again(closer, first[0]) if closer else []
+        hand = second[0] if second else first[0]
+        others = sum(not (region & hand).any() for region in first[1:])
+        return Found(self._smooth(hand), others)
+
+    def _look_again(self, closer: Closer, first: Mask) -> list[Mask]:
+        """The regions at the second look; none if it shows something else than the first."""
         values = self.preprocessing.normalize(closer.framed, closer.inner)
-        again = self._clean(closer.back(self._ask(values), found.mask.shape))
-        return Found(again.mask, found.others) if again.mask.any() else found
+        found = self._regions(closer.back(self._ask(values), first.shape))
+        is_same = bool(found) and 2 * np.count_nonzero(found[0] & first) >= np.count_nonzero(first)
+        return found if is_same else []
 
     def _ask(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         return run_graph(self._session, values[None, ..., None])[0, ..., 0]
 
-    def _clean(self, probability: NDArray[np.float32]) -> Found:
-        regions = hand_components(binarize(probability, self.threshold))
-        if not regions:
-            return Found(np.zeros(probability.shape, bool))
-        enlarged = max(probability.shape) / max(self.preprocessing.size)
-        return Found(smooth(fill_holes(regions[0]), max(0.0, enlarged - 1) / 2), len(regions) - 1)
+    def _regions(self, probability: NDArray[np.float32]) -> list[Mask]:
+        return [fill_holes(region) for region in hand_components(binarize(probability, self.threshold))]
+
+    def _smooth(self, mask: Mask) -> Mask:
+        enlarged = max(mask.shape) / max(self.preprocessing.size)
+        return smooth(mask, max(0.0, enlarged - 1) / 2)
 
 
 def default_model() -> Path:

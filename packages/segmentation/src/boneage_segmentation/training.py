@@ -37,7 +37,7 @@ Row = Mapping[str, Any]
 class SegmentationRecipe:
     """What to train and how. A training loop asks it for everything; it knows no loop.
 
-    A row is a dict with `case_id`, `image` (PNG bytes, or uint8 (height, width)) and `outline` (PNG bytes, or
+    A row is a dict with `case_id`, `image` (PNG bytes, or uint8 or uint16 (height, width)) and `outline` (PNG bytes, or
     bool of the same size).
 
     Attributes:

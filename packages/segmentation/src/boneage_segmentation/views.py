@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from boneage_imaging import Image, Letterbox, Mask, augmentation, compose, stretch
+from boneage_imaging import Image, Letterbox, Mask, augmentation, compose, range_in_use
 from boneage_imaging.geometry import warp
 
 from .clutter import add_clutter
@@ -45,7 +45,7 @@ def draw_view(
     a part is cropped, and the preprocessing follows as for use.
 
     Args:
-        image: 2-D uint8, or uint16, whose gray levels in use are taken as the whole range.
+        image: 2-D uint8 or uint16; what counts is the range in use.
         outline: The hand, 2-D bool of the same size.
         preprocessing: The network's.
         variation: How far it may be changed.
@@ -93,9 +93,8 @@ def _move(
 ) -> tuple[Floats, Floats]:
     size = change.size
     matrix = compose(_fit(image.shape, size), _shear(size, variation.shear, rng), change.matrix())
-    if image.dtype == np.uint16:
-        image = stretch(image, low_percent=0, high_percent=100)
-    values = image.astype(np.float32) / np.float32(255)
+    black, white = range_in_use(image)
+    values = np.clip((image.astype(np.float32) - np.float32(black)) / np.float32(white - black), 0, 1)
     around = np.median(np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]]))
     fill = rng.choice([0.0, around, around, 1.0, rng.random()])
     return (
