@@ -23,6 +23,7 @@ parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("data", type=Path)
 parser.add_argument("--folder", type=Path, required=True)
 parser.add_argument("--epochs", type=int, default=200)
+parser.add_argument("--threads", type=int, default=2)
 given = parser.parse_args()
 recipe = replace(
     SegmentationRecipe(), architecture="report", size=(128, 128), base=16, depth=4, epochs=given.epochs
@@ -36,7 +37,7 @@ for draw in range(DRAWS):
     train, test = ([rows[index] for index in part] for part in np.split(order, [TRAIN]))
     feed = ListFeed(train, recipe.batch_size, draw)
     checkpoints = Checkpoints(given.folder / f"draw-{draw}", every=10)
-    result = fit(replace(recipe, seed=draw), feed, checkpoints=checkpoints, threads=2)
+    result = fit(replace(recipe, seed=draw), feed, checkpoints=checkpoints, threads=given.threads)
     scores = score(result.model, recipe, test, 0.5)
     means.append(scores.mean())
     each = ", ".join(f"{value:.3f}" for value in scores)

@@ -208,8 +208,7 @@ def test_no_browser_is_left_over():
     with open_browser() as page:
         page.evaluate("1 + 1")
         started = set(descendants(os.getpid())) - before
-        assert started
-        assert all(map(runs, started))
+        assert any(map(runs, started))  # not each: a browser starts helpers that end by themselves
     assert gone(started)
 
 
