@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from boneage_imaging import Image, Mask, binarize, fill_holes, hand_components, smooth, unletterbox
+from boneage_imaging import Image, Mask, binarize, fill_holes, hand_component, hand_components, smooth, unletterbox
 
 from .closer import Closer, look_closer
 from .errors import ModelError, SegmentationError
@@ -18,6 +19,9 @@ from .model_folder import GRAPH, METADATA, check_file, read_metadata
 from .preprocessing import Preprocessing
 
 __all__ = ["Found", "Segmenter", "default_model", "open_session", "run_graph"]
+
+_SURE = 0.9
+_MOST_UNSURE = 0.05  # of the hand; a network that is less sure, as of a poor radiograph, is believed as it is
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,8 @@ class Segmenter:
             image: 2-D uint8 or uint16, any size and polarity.
 
         Returns:
-            float32 of the image's size, 0 to 1, smooth: brought back from the network's size.
+            float32 of the image's size, 0 to 1, smooth: brought back from the network's size. 0 where the network
+            is sure of nothing close by: what is merely likely belongs to a frame or to a cuff.
         """
         values, box = self.preprocessing.apply(image)
         return unletterbox(self._ask(values), box)
@@ -127,7 +132,7 @@ class Segmenter:
         return found if is_same else []
 
     def _ask(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        return run_graph(self._session, values[None, ..., None])[0, ..., 0]
+        return _keep_near_sure(run_graph(self._session, values[None, ..., None])[0, ..., 0], self.threshold)
 
     def _regions(self, probability: NDArray[np.float32]) -> list[Mask]:
         return [fill_holes(region) for region in hand_components(binarize(probability, self.threshold))]
@@ -135,6 +140,16 @@ class Segmenter:
     def _smooth(self, mask: Mask) -> Mask:
         enlarged = max(mask.shape) / max(self.preprocessing.size)
         return smooth(mask, max(0.0, enlarged - 1) / 2)
+
+
+def _keep_near_sure(probability: NDArray[np.float32], threshold: float) -> NDArray[np.float32]:
+    """Sets to 0 what is no neighbour of a pixel of which the network is sure, unless the hand would lose much."""
+    sure = (probability >= max(_SURE, threshold)).astype(np.uint8)
+    near = cv2.dilate(sure, np.ones((3, 3), np.uint8)) != 0
+    likely = binarize(probability, threshold)
+    before, after = (hand_component(part, min_area_share=0) for part in (likely, likely & near))
+    loses_much = np.count_nonzero(before & ~after) > _MOST_UNSURE * np.count_nonzero(before)
+    return probability if loses_much else np.where(near, probability, np.float32(0))
 
 
 def default_model() -> Path:
