@@ -22,17 +22,18 @@ DRAWS, TRAIN, TEST, LEAST = 5, 30, 6, 0.94
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("data", type=Path)
 parser.add_argument("--folder", type=Path, required=True)
-parser.add_argument("--epochs", type=int, default=200)
+parser.add_argument("--epochs", type=int, default=500)
 parser.add_argument("--threads", type=int, default=2)
+parser.add_argument("--draws", type=int, nargs="+", default=range(DRAWS))
 given = parser.parse_args()
 recipe = replace(
     SegmentationRecipe(), architecture="report", size=(128, 128), base=16, depth=4, epochs=given.epochs
 )
-recipe = replace(recipe, learning_rate=1e-3, averaging=0.99, monitor=None)
+recipe = replace(recipe, batch_size=4, learning_rate=1e-3, averaging=0.99, clip_limit=4.0, monitor=None)
 rows = read_annotated(given.data, test=False)
 print_head("draw", "Jaccard of each of the 6", "mean", "seconds")
 means = []
-for draw in range(DRAWS):
+for draw in given.draws:
     order = np.random.default_rng(draw).permutation(len(rows))[: TRAIN + TEST]
     train, test = ([rows[index] for index in part] for part in np.split(order, [TRAIN]))
     feed = ListFeed(train, recipe.batch_size, draw)
