@@ -3,10 +3,12 @@
 import json
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
 setups = 0
+company = threading.Barrier(2)
 
 
 def setup(config):
@@ -30,6 +32,12 @@ def add_number(record, _resource):
 
 def mark_process(_record, _resource):
     return {"pid": os.getpid(), "setups": setups}
+
+
+def wait_for_company(_record, _resource):
+    """Returns when two records are worked on at once."""
+    company.wait(timeout=30)
+    return {"met": True}
 
 
 def return_nothing(_record, _resource):

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,18 @@ def test_one_two_and_three_workers_write_the_same_files(tmp_path, sources):
     assert set(results.values()) == {MapResult(done=13, failed=2)}
     assert len(files(tmp_path / "out1")) == 10
     assert files(tmp_path / "out1") == files(tmp_path / "out2") == files(tmp_path / "out3")
+
+
+def test_two_threads_write_the_files_of_one(tmp_path, sources):
+    for threads in (1, 2):
+        measure = replace(MEASURE, threads=threads)
+        assert LocalEngine(1).map(measure, sources, tmp_path / f"out{threads}") == MapResult(13, 2)
+    assert files(tmp_path / "out1") == files(tmp_path / "out2")
+
+
+def test_two_threads_work_on_two_records_at_once(tmp_path, sources):
+    meet = replace(task("wait_for_company"), threads=2)
+    assert LocalEngine(1).map(meet, [sources[1], sources[3]], tmp_path / "out") == MapResult(6, 0)
 
 
 def test_only_added_fields_are_written_and_failures_have_reasons(tmp_path, sources):

@@ -35,7 +35,7 @@ Record = dict[str, Any]
 Records = list[Record]
 Failures = list[tuple[str, str]]  # (name, reason)
 _FEW = 16  # so many files are done in this process before others have even started
-_SHARD_SIZE = 8
+_SHARD_SIZE = 16
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class Batch:
         config: What the functions need to know, JSON-able; `out` is added.
         workers: Processes; 0: one per core.
         quiet: Whether to show no progress.
+        threads: How many cases a process works on at once, see `MapTask`.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Batch:
     config: dict[str, Any] = field(default_factory=dict)
     workers: int = 0
     quiet: bool = True
+    threads: int = 1
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -144,7 +146,13 @@ def map_cases(batch: Batch, cases: Sequence[Record], working: Path) -> tuple[Rec
         write_shard(uri, part)
     stages = "boneage_cli.folder_stages"
     config = {**batch.config, "out": str(batch.out.absolute())}
-    task = MapTask(batch.name, f"{stages}:setup_{batch.name}", f"{stages}:apply_{batch.name}", config)
+    task = MapTask(
+        batch.name,
+        f"{stages}:setup_{batch.name}",
+        f"{stages}:apply_{batch.name}",
+        config,
+        threads=batch.threads,
+    )
     engine = LocalEngine(1 if len(cases) <= _FEW else batch.workers or None)
     target = str(working / "done")
     progress = Progress(quiet=batch.quiet)

@@ -131,7 +131,8 @@ def segment_folder(images: Path, out: Path, *, model: Path | None, workers: int,
         CallError: If there is no model, or OUT would overwrite IN.
         DataError: If there is no picture.
     """
-    batch = Batch("segment", out, ("masks", "masked"), {}, workers, quiet)
+    # While one picture is written, the network looks at the next.
+    batch = Batch("segment", out, ("masks", "masked"), {}, workers, quiet, threads=2)
     refuse_overwriting(batch, images)
     files = list_images(images)
     records, failed = map_files(replace(batch, config={"model": _sound_model(model)}), files)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 from .errors import EngineError
@@ -39,12 +41,15 @@ class MapTask:
         setup: "module:function": setup(config) -> resource, once per worker process.
         apply: "module:function": apply(record, resource) -> the fields it adds.
         config: What JSON can hold.
+        threads: How many records a process works on at once: with 2 it does not wait for the disk. `apply` must bear
+            it.
     """
 
     name: str
     setup: str
     apply: str
     config: dict[str, Any] = field(default_factory=dict)
+    threads: int = 1
 
 
 @dataclass(frozen=True)
@@ -120,19 +125,33 @@ def map_shard(argument: dict[str, Any]) -> dict[str, int]:
         _resources.clear()
         _resources[argument["call"]] = find_function(task.setup)(task.config)
     resource, apply = _resources[argument["call"]], find_function(task.apply)
-    done: list[Record] = []
-    failed: list[Record] = []
-    for record in records:
-        try:
-            done.append(_added(record, apply(dict(record), resource)))
-        except Exception as error:
-            if _is_the_machines(error):
-                raise
-            failed.append({"case_id": record["case_id"], "reason": f"{type(error).__name__}: {error}"})
+    outcomes = _try_all(task.threads, partial(_try, apply, resource), records)
+    done = [record for record, reason in outcomes if reason is None]
+    failed = [{"case_id": r["case_id"], "reason": reason} for r, reason in outcomes if reason is not None]
     # The target comes last: where it is, the failures are too.
     write_shard(argument["failures"], failed)
     write_shard(argument["target"], done)
     return {"done": len(done), "failed": len(failed)}
+
+
+Outcome = tuple[Record, str | None]
+
+
+def _try_all(threads: int, attempt: Callable[[Record], Outcome], records: list[Record]) -> list[Outcome]:
+    if threads == 1:
+        return [attempt(record) for record in records]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(attempt, records))
+
+
+def _try(apply: Callable[[Record, Any], Any], resource: Any, record: Record) -> Outcome:
+    """What became of a record; or the record, and why it is set aside."""
+    try:
+        return _added(record, apply(dict(record), resource)), None
+    except Exception as error:
+        if _is_the_machines(error):
+            raise
+        return record, f"{type(error).__name__}: {error}"
 
 
 # Not the record's fault, and the next one would fare no better: the job stops and can go on later.
