@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from boneage_imaging import invert, is_inverted, orientation, rotate, warp
 from boneage_imaging.phantom import draw_case
 from boneage_segmentation import jaccard
-from boneage_segmentation.closer import _stands_on_the_edge, look_closer
+from boneage_segmentation.closer import look_closer
 
 SIZE = (96, 96)
 PHANTOM = draw_case(5, 3, size=(320, 256))
@@ -71,12 +71,3 @@ def test_what_has_no_direction_is_looked_at_as_it_lies():
     closer = look_closer(np.where(disc, 200, 20).astype(np.uint8), disc, SIZE)
     seen = warp(disc, closer.matrix, SIZE)
     assert seen.sum() == pytest.approx(disc.sum() * np.linalg.det(closer.matrix[:, :2]), rel=0.05)
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.floats(-90, 90))
-def test_what_stands_on_the_lower_edge_is_upright(angle_deg):
-    _, mask = turned(angle_deg)
-    low = np.flatnonzero(mask.any(axis=1))[-1]
-    assert not _stands_on_the_edge(mask)
-    assert _stands_on_the_edge(mask[: low - 8]) == (abs(angle_deg) < 20) or 10 < abs(angle_deg) < 30

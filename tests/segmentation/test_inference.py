@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boneage_segmentation.inference import _keep_near_sure
+
 from .strategies import seeds
 
 THRESHOLD = 0.5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import cv2
@@ -87,22 +86,10 @@ def look_closer(image: Image, mask: Mask, size: tuple[int, int]) -> Closer | Non
 
 
 def _turned(mask: Mask) -> float:
-    if _stands_on_the_edge(mask):
-        return 0.0
     try:
         return orientation(mask, side=_COARSE_SIDE).angle_deg
     except AlignmentError:
         return 0.0
-
-
-def _stands_on_the_edge(mask: Mask) -> bool:
-    """Whether the forearm leaves the picture below and the hand rises from there: most do, and this is soon seen."""
-    if not mask[-1].any() or mask[0].any() or mask[:, 0].any() or mask[:, -1].any():
-        return False
-    step = math.ceil(max(mask.shape) / _COARSE_SIDE / 4)
-    moments = cv2.moments(as_bytes(mask[::step, ::step]), binaryImage=True)
-    spread = math.atan2(2 * moments["mu11"], moments["mu02"] - moments["mu20"])
-    return abs(math.degrees(spread)) / 2 <= _TURNED_DEG
 
 
 def _frame(

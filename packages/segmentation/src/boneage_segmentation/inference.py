@@ -84,8 +84,7 @@ class Segmenter:
             image: 2-D uint8 or uint16, any size and polarity.
 
         Returns:
-            float32 of the image's size, 0 to 1, smooth: brought back from the network's size. 0 where the network
-            is sure of nothing close by: what is merely likely belongs to a frame or to a cuff.
+            float32 of the image's size, 0 to 1, smooth: brought back from the network's size.
         """
         values, box = self.preprocessing.apply(image)
         return unletterbox(self._ask(values), box)
@@ -115,7 +114,8 @@ class Segmenter:
         """
         if image.size and image.min() == image.max():
             return Found(np.zeros(image.shape, bool))  # a blank picture has no contrast to be stretched
-        first = self._regions(self.probability(image))
+        values, box = self.preprocessing.apply(image)
+        first = self._regions(unletterbox(self._believe(values), box))
         if not first:
             return Found(np.zeros(image.shape, bool))
         closer = look_closer(image, first[0], self.preprocessing.size)
@@ -127,12 +127,16 @@ class Segmenter:
     def _look_again(self, closer: Closer, first: Mask) -> list[Mask]:
         """The regions at the second look; none if it shows something else than the first."""
         values = self.preprocessing.normalize(closer.framed, closer.inner)
-        found = self._regions(closer.back(self._ask(values), first.shape))
+        found = self._regions(closer.back(self._believe(values), first.shape))
         is_same = bool(found) and 2 * np.count_nonzero(found[0] & first) >= np.count_nonzero(first)
         return found if is_same else []
 
     def _ask(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        return _keep_near_sure(run_graph(self._session, values[None, ..., None])[0, ..., 0], self.threshold)
+        return run_graph(self._session, values[None, ..., None])[0, ..., 0]
+
+    def _believe(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The answer without what is merely likely: that belongs to a frame or to a cuff."""
+        return _keep_near_sure(self._ask(values), self.threshold)
 
     def _regions(self, probability: NDArray[np.float32]) -> list[Mask]:
         return [fill_holes(region) for region in hand_components(binarize(probability, self.threshold))]
