@@ -31,7 +31,7 @@ def noise(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
 
 
 def text(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
-    page, scale = np.full(size, 245.0), rng.uniform(0.4, 0.9)
+    page, scale = np.full(size, 245, np.uint8), rng.uniform(0.4, 0.9)
     for y in range(30, size[0] - 10, int(36 * scale)):
         line = " ".join(rng.choice(TEXT.split(" "), 14))
         cv2.putText(page, line, (20, y), cv2.FONT_HERSHEY_SIMPLEX, scale, 20, 1 + int(scale > 0.6))

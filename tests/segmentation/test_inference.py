@@ -5,7 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boneage_segmentation.inference import _keep_near_sure
+from boneage_imaging import to_uint16
+from boneage_imaging.phantom import draw_case
+from boneage_segmentation.inference import _is_flat, _keep_near_sure, sure_share
+from boneage_segmentation.training import choose_least_sure
 
 from .strategies import seeds
 
@@ -38,12 +41,6 @@ def test_a_network_that_is_hardly_ever_sure_is_believed(scale):
     assert np.array_equal(_keep_near_sure(weak, 0.3), weak)
 
 
-def test_a_finger_joined_to_the_hand_by_what_is_likely_stays():
-    probability = answer(blob=0)
-    probability[24:32, 41:44], probability[24:32, 44:60] = 0.7, 0.99
-    assert np.array_equal(_keep_near_sure(probability, THRESHOLD), probability)
-
-
 @given(seeds, st.floats(0.05, 0.95), st.floats(0.1, 3))
 def test_it_only_takes_away(seed, threshold, power):
     probability = np.random.default_rng(seed).random((24, 17), np.float32) ** np.float32(power)
@@ -52,3 +49,37 @@ def test_it_only_takes_away(seed, threshold, power):
     assert np.all((kept == probability) | (kept == 0))
     surest = probability >= max(0.9, threshold)
     assert np.array_equal(kept[surest], probability[surest])
+
+
+def test_the_share_that_is_sure():
+    mask = answer() >= 0.6
+    sure = np.count_nonzero(answer() >= 0.9)
+    assert sure_share(answer(), mask) == pytest.approx(sure / np.count_nonzero(mask))
+    assert sure_share(answer(), np.zeros_like(mask)) == 0
+
+
+def test_the_least_share_leaves_room_below_the_cases_that_chose():
+    shares = [sure_share(p, p >= THRESHOLD) for p in (answer(), answer(blob=0))]
+    assert shares[0] < shares[1]
+    assert choose_least_sure([answer(blob=0), answer()], THRESHOLD) == pytest.approx(0.85 * shares[0])
+    assert choose_least_sure([], THRESHOLD) == 0
+
+
+@pytest.mark.parametrize("size", [(96, 80), (320, 256), (900, 720)])
+@pytest.mark.parametrize("times", [0.5, 1])
+def test_a_hand_is_not_flat_in_either_depth(size, times):
+    phantom = draw_case(5, 3, size=size)
+    image = np.rint(phantom.image * times).astype(np.uint8)
+    assert not _is_flat(image, phantom.mask)
+    assert not _is_flat(to_uint16(image), phantom.mask)
+
+
+@given(seeds, st.floats(0, 3), st.floats(-60, 60))
+def test_noise_on_a_slope_is_flat(seed, deviation, slope):
+    rng = np.random.default_rng(seed)
+    mask = draw_case(5, 3, size=(600, 480)).mask
+    values = 120 + slope * np.linspace(-1, 1, mask.shape[1]) + rng.normal(0, deviation, mask.shape)
+    image = np.clip(values, 0, 255).astype(np.uint8)
+    image[:30, :30] = 255  # a marker, so that all of 16 bits are in use
+    assert _is_flat(image, mask)
+    assert _is_flat(to_uint16(image), mask)

@@ -50,7 +50,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         opset = helper.make_opsetid("", 13)
         save_model(helper.make_model(graph, opset_imports=[opset], ir_version=8), folder / "model.onnx")
         preprocessing = Preprocessing(size=NETWORK_SIZE).to_json()
-        return {"kind": "segmentation", "preprocessing": preprocessing, "threshold": 0.5}
+        return {"kind": "segmentation", "preprocessing": preprocessing, "threshold": 0.5, "least_sure": 0.0}
 
     target = tmp_path_factory.mktemp("models") / "light"
     write_model_folder(target, fill)

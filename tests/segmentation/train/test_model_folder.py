@@ -40,6 +40,7 @@ def test_the_folder_describes_itself(model_folder, segmenter):
     assert facts["architecture"] == "boneage"
     assert facts["input_size"] == [64, 64]
     assert facts["threshold"] == 0.5
+    assert facts["least_sure"] == 0
     assert facts["summary"] == {"train": 16}
     assert facts["recipe"]["variation"]["mirror"] is True
     assert {"boneage-segmentation", "keras", "tensorflow"} <= set(facts["versions"])
@@ -74,6 +75,8 @@ def test_a_failed_export_leaves_the_old_one_and_no_traces(trained, copied):
         export(trained, TINY, copied, threshold=0.5, summary={"not for JSON": object()})
     with pytest.raises(ModelError, match=r"received 1\.5"):
         export(trained, TINY, copied, threshold=1.5, summary={})
+    with pytest.raises(ModelError, match="least_sure"):
+        export(trained, TINY, copied, threshold=0.5, least_sure=-0.1, summary={})
     assert {path.name: path.read_bytes() for path in copied.iterdir()} == before
     assert [path.name for path in copied.parent.iterdir()] == ["copy"]
 
@@ -185,6 +188,13 @@ def test_the_mask_has_the_radiograph_s_size_whatever_it_is(segmenter, unseen_row
         assert mask.shape == size
         assert mask.dtype == bool
         assert jaccard(resize(mask, small.shape), small) > 0.9
+
+
+def test_what_the_network_is_hardly_sure_of_is_no_hand(segmenter, unseen_rows):
+    image = unseen_rows[4]["image"]
+    strict = Segmenter({**segmenter.metadata, "least_sure": 0.999}, segmenter._session)
+    assert segmenter.mask(image).any()
+    assert not strict.mask(image).any()
 
 
 def test_16_bit_radiographs_give_the_same_mask(segmenter, unseen_rows):

@@ -82,6 +82,7 @@ def _segmentation(
 ) -> dict[str, Any]:
     from boneage_segmentation.training import (
         SegmentationRecipe,
+        choose_least_sure,
         choose_threshold,
         export,
         initial_weights,
@@ -121,7 +122,13 @@ def _segmentation(
     }
     with stderr_into(Place(argument["libraries"])), Place(argument["folder"]).filled() as folder:
         export(
-            model, recipe, folder, threshold=threshold, summary=summary, licence=argument["licence"] or None
+            model,
+            recipe,
+            folder,
+            threshold=threshold,
+            least_sure=choose_least_sure(probabilities, threshold),
+            summary=summary,
+            licence=argument["licence"] or None,
         )
     _show_inner(argument, inner)
     return summary | {"history": result.history}

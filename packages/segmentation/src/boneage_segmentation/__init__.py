@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .marking import mark_keypoints, mark_outline, mark_strokes, read_keypoints
     from .metrics import dice, jaccard
     from .preprocessing import Preprocessing
-    from .training import SegmentationRecipe, choose_threshold, predict_probabilities
+    from .training import SegmentationRecipe, choose_least_sure, choose_threshold, predict_probabilities
     from .unet import build_unet
     from .variation import Variation
     from .watershed import grow_markers
@@ -33,6 +33,7 @@ __all__ = [
     "Variation",
     "begin_drawing",
     "build_unet",
+    "choose_least_sure",
     "choose_threshold",
     "default_model",
     "dice",
@@ -62,7 +63,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "marking": ("mark_keypoints", "mark_outline", "mark_strokes", "read_keypoints"),
     "metrics": ("dice", "jaccard"),
     "preprocessing": ("Preprocessing",),
-    "training": ("SegmentationRecipe", "choose_threshold", "predict_probabilities"),
+    "training": ("SegmentationRecipe", "choose_least_sure", "choose_threshold", "predict_probabilities"),
     "unet": ("build_unet",),
     "variation": ("Variation",),
     "watershed": ("grow_markers",),

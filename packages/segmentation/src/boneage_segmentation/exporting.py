@@ -31,6 +31,7 @@ def export(
     folder: str | Path,
     *,
     threshold: float,
+    least_sure: float = 0.0,
     summary: dict[str, Any],
     licence: str | None = None,
 ) -> None:
@@ -44,15 +45,19 @@ def export(
         recipe: The recipe.
         folder: Where the folder shall stand.
         threshold: From which probability on a pixel is hand; see `choose_threshold`.
+        least_sure: Of what share of a hand the network must be sure; see `choose_least_sure`.
         summary: What is to be known of the training: cases, figures, seconds, command; stored as it is.
         licence: Under which terms the weights may be used.
 
     Raises:
-        ModelError: The threshold is none, or the graph answers differently from the network.
+        ModelError: The threshold or the share is none, or the graph answers differently from the network.
     """
     target = Path(folder)
     if not 0 < threshold < 1:
         raise ModelError(target, f"the threshold must lie between 0 and 1; received {threshold}")
+
+    if not 0 <= least_sure <= 1:
+        raise ModelError(target, f"least_sure must lie from 0 to 1; received {least_sure}")
 
     def fill(new: Path) -> dict[str, Any]:
         model.save_weights(new / WEIGHTS)
@@ -64,6 +69,7 @@ def export(
             "input_size": list(recipe.size),
             "preprocessing": recipe.preprocessing.to_json(),
             "threshold": float(threshold),
+            "least_sure": float(least_sure),
             "recipe": dataclasses.asdict(recipe),
             "parameters": int(model.count_params()),
             "summary": summary,

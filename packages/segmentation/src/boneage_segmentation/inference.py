@@ -11,17 +11,32 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from boneage_imaging import Image, Mask, binarize, fill_holes, hand_components, smooth, unletterbox
+from boneage_imaging import (
+    Image,
+    Mask,
+    binarize,
+    fill_holes,
+    hand_components,
+    range_in_use,
+    smooth,
+    unletterbox,
+)
+from boneage_imaging.geometry import fit_within
 
 from .closer import Closer, look_closer
 from .errors import ModelError, SegmentationError
 from .model_folder import GRAPH, METADATA, check_file, read_metadata
 from .preprocessing import Preprocessing
 
-__all__ = ["Found", "Segmenter", "default_model", "open_session", "run_graph"]
+__all__ = ["Found", "Segmenter", "default_model", "open_session", "run_graph", "sure_share"]
 
 _SURE = 0.9
-_MOST_UNSURE = 0.05  # of the hand; a network that is less sure, as of a poor radiograph, is believed as it is
+_BEYOND_DOUBT = 0.93
+_FLAT_SIDE = 256
+_LEAST_DETAIL = (
+    0.45  # of 255 gray levels; hands have 1.1 and more, blurred or dimmed ones 0.6, blank pictures 0.3
+)
+_MOST_UNSURE = 0.1  # of the hand; a network that is less sure, as of a poor radiograph, is believed as it is
 
 
 @dataclass(frozen=True)
@@ -43,12 +58,14 @@ class Segmenter:
     Attributes:
         metadata: model.json's content.
         threshold: From which probability on a pixel is hand.
+        least_sure: Of what share of a hand the network must be sure; see `choose_least_sure`.
         preprocessing: What is done to a radiograph first.
     """
 
     def __init__(self, metadata: dict[str, Any], session: Any) -> None:
         self.metadata = metadata
         self.threshold = float(metadata["threshold"])
+        self.least_sure = float(metadata["least_sure"])
         self.preprocessing = Preprocessing.from_json(metadata["preprocessing"])
         self._session = session
 
@@ -104,7 +121,7 @@ class Segmenter:
         """Finds the hand, and tells whether there may be more than one; the largest and most central counts.
 
         A hand that is turned, small in the picture or darker than its ground is looked at once more, upright,
-        large and light.
+        large and light. What the network is hardly sure of, or shows nothing inside, is no hand.
 
         Args:
             image: 2-D uint8 or uint16, any size and polarity.
@@ -112,24 +129,34 @@ class Segmenter:
         Returns:
             The mask, all False where there is no hand, and the number of further regions.
         """
+        nothing = Found(np.zeros(image.shape, bool))
         if image.size and image.min() == image.max():
-            return Found(np.zeros(image.shape, bool))  # a blank picture has no contrast to be stretched
+            return nothing  # a blank picture has no contrast to be stretched
         values, box = self.preprocessing.apply(image)
-        first = self._regions(unletterbox(self._believe(values), box))
-        if not first:
-            return Found(np.zeros(image.shape, bool))
-        closer = look_closer(image, first[0], self.preprocessing.size)
-        second = self._look_again(closer, first[0]) if closer else []
-        hand = second[0] if second else first[0]
-        others = sum(not (region & hand).any() for region in first[1:])
+        probability = unletterbox(self._believe(values), box)
+        regions = self._regions(probability)
+        if not regions:
+            return nothing
+        hand = regions[0]
+        closer = look_closer(image, hand, self.preprocessing.size)
+        if closer:
+            hand, probability = self._look_again(closer, hand, probability)
+        share = sure_share(probability, hand)
+        if share < self.least_sure or (share < _BEYOND_DOUBT and _is_flat(image, hand)):
+            return nothing
+        others = sum(not (region & hand).any() for region in regions[1:])
         return Found(self._smooth(hand), others)
 
-    def _look_again(self, closer: Closer, first: Mask) -> list[Mask]:
-        """The regions at the second look; none if it shows something else than the first."""
-        values = self.preprocessing.normalize(closer.framed, closer.inner)
-        found = self._regions(closer.back(self._believe(values), first.shape))
+    def _look_again(
+        self, closer: Closer, first: Mask, probability: NDArray[np.float32]
+    ) -> tuple[Mask, NDArray[np.float32]]:
+        """The hand and the probability at the second look; those of the first if it shows something else."""
+        again = closer.back(
+            self._believe(self.preprocessing.normalize(closer.framed, closer.inner)), first.shape
+        )
+        found = self._regions(again)
         is_same = bool(found) and 2 * np.count_nonzero(found[0] & first) >= np.count_nonzero(first)
-        return found if is_same else []
+        return (found[0], again) if is_same else (first, probability)
 
     def _ask(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         return run_graph(self._session, values[None, ..., None])[0, ..., 0]
@@ -146,21 +173,37 @@ class Segmenter:
         return smooth(mask, max(0.0, enlarged - 1) / 2)
 
 
+def sure_share(probability: NDArray[np.floating], mask: Mask) -> float:
+    """Tells of what share of a mask the network is sure.
+
+    Args:
+        probability: 2-D, 0 to 1.
+        mask: 2-D bool of the same size.
+
+    Returns:
+        0 to 1; 0 for an empty mask.
+    """
+    area = int(np.count_nonzero(mask))
+    return int(np.count_nonzero((probability >= _SURE) & mask)) / area if area else 0.0
+
+
+def _is_flat(image: Image, mask: Mask) -> bool:
+    """Whether nothing is to be seen inside the mask, no bone nor even skin, but noise and a slope of gray."""
+    small, inside = fit_within(image, _FLAT_SIDE), fit_within(mask, _FLAT_SIDE)
+    black, white = range_in_use(image)
+    gray = small.astype(np.float32) * np.float32(255 / (white - black))
+    detail = cv2.GaussianBlur(gray, (0, 0), 0.8) - cv2.GaussianBlur(gray, (0, 0), 3)
+    inner = cv2.erode(inside.astype(np.uint8), np.ones((9, 9), np.uint8), borderValue=1) != 0
+    return bool(detail[inner if inner.any() else inside].std() < _LEAST_DETAIL)
+
+
 def _keep_near_sure(probability: NDArray[np.float32], threshold: float) -> NDArray[np.float32]:
-    """Sets to 0 what is no neighbour of a pixel of which the network is sure, unless the hand would lose much."""
+    """Sets to 0 what is no neighbour of a pixel of which the network is sure, if that is little."""
     sure = (probability >= max(_SURE, threshold)).astype(np.uint8)
     near = cv2.dilate(sure, np.ones((3, 3), np.uint8)) != 0
     likely = probability >= threshold
-    if not (likely & ~near).any():
-        return probability
-    loses_much = _largest_area(likely & near) < (1 - _MOST_UNSURE) * _largest_area(likely)
-    return probability if loses_much else np.where(near, probability, np.float32(0))
-
-
-def _largest_area(mask: Mask) -> int:
-    """Of the regions of a mask, in pixels; 0 of an empty one."""
-    _, _, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    return int(statistics[1:, cv2.CC_STAT_AREA].max(initial=0))
+    is_little = np.count_nonzero(likely & ~near) <= _MOST_UNSURE * np.count_nonzero(likely)
+    return np.where(near, probability, np.float32(0)) if is_little else probability
 
 
 def default_model() -> Path:

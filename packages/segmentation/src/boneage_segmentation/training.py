@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SegmentationRecipe",
+    "choose_least_sure",
     "choose_threshold",
     "export",
     "initial_weights",
@@ -224,6 +225,23 @@ def choose_threshold(
     )
     good = thresholds[means >= means.max() - 5e-4]
     return float(good[np.argmin(np.abs(good - np.median(good)))])
+
+
+def choose_least_sure(probabilities: Sequence[NDArray[np.floating]], threshold: float) -> float:
+    """Chooses of what share of a hand the network must be sure, on cases that were not trained on.
+
+    Where no hand is, a network that has learnt hands is sure of little.
+
+    Args:
+        probabilities: 2-D, 0 to 1, of radiographs with a hand.
+        threshold: See `choose_threshold`.
+
+    Returns:
+        0.85 of the least share among them; 0 where there are none.
+    """
+    from .inference import sure_share
+
+    return 0.85 * min((sure_share(p, p >= threshold) for p in probabilities), default=0.0)
 
 
 def _read_row(row: Row) -> tuple[Image, Mask]:
