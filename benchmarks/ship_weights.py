@@ -1,10 +1,11 @@
 """Puts a trained model into its package, with its card.
 
     python benchmarks/ship_weights.py segmentation MODEL COMMIT DATA
-    python benchmarks/ship_weights.py regression MODEL COMMIT
+    python benchmarks/ship_weights.py regression MODEL COMMIT PRETRAINED
 
 MODEL: the folder that `boneage train-segmentation` wrote by benchmarks/segmentation.toml, or `boneage train-regression`
-by benchmarks/rsna.toml with the shipped segmentation; COMMIT: at which; DATA: a folder with images/ID.png. The figure
+by benchmarks/regression.toml with the shipped segmentation, from the folder PRETRAINED; COMMIT: at which; DATA: a
+folder with images/ID.png. The figure
 in a card is of cases that took no part: for the segmentation it is measured here, on the annotated test part; for the
 regression it is the one out of fold.
 """
@@ -30,12 +31,17 @@ CARD = """# {title}
 - Reached {reached}.
 - {weak}
 - Terms: {licence}
-- Backend: TensorFlow {tensorflow}, Keras {keras}; machine: 2 cores (Intel Xeon, 2.8 GHz), no GPU.
+- Backend: TensorFlow {tensorflow}, Keras {keras}; machine: {machine}.
 - Shipped at commit {commit}. Digest: `{digest}`.
 """
 
+MACHINES = {
+    "segmentation": "2 cores (Intel Xeon, 2.8 GHz), no GPU",
+    "regression": "2 cores (AMD EPYC with AVX-512), no GPU",
+}
 
-def ship(model: Path, package: str, **said: str) -> None:
+
+def ship(model: Path, package: str, *, more: str = "", **said: str) -> None:
     """Copies a model folder, without the weights to train on, and writes its card."""
     commit = find_commit()
     target = ROOT / "packages" / package / "src" / f"boneage_{package}" / "weights"
@@ -43,8 +49,15 @@ def ship(model: Path, package: str, **said: str) -> None:
     shutil.copytree(model, target, ignore=shutil.ignore_patterns("segmentation", "weights", "*.h5"))
     facts = json.loads((target / "model.json").read_text())
     versions = {name: facts["versions"][name] for name in ("tensorflow", "keras")}
-    card = CARD.format(licence=facts["licence"], digest=facts["digest"], commit=commit, **versions, **said)
-    (target / "CARD.md").write_text(card, encoding="utf-8")
+    card = CARD.format(
+        machine=MACHINES[package],
+        licence=facts["licence"],
+        digest=facts["digest"],
+        commit=commit,
+        **versions,
+        **said,
+    )
+    (target / "CARD.md").write_text(card + more, encoding="utf-8")
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     print(f"{target.relative_to(ROOT)}: {size / 1e6:.1f} MB")
 
@@ -73,22 +86,41 @@ def ship_segmentation(model: Path, trained_at: str, data: str) -> None:
     )
 
 
-def ship_regression(model: Path, trained_at: str) -> None:
-    summary = json.loads((model / "model.json").read_text())["summary"]
+CLAIM = Path(__file__).with_name("claim.md")
+
+
+def ship_regression(model: Path, trained_at: str, pretrained: str) -> None:
+    facts = json.loads((model / "model.json").read_text())
+    summary, first = facts["summary"], json.loads((Path(pretrained) / "model.json").read_text())
+    if summary["started_from"] != first["digest"]:
+        sys.exit(f"{model} did not start from {pretrained}")
     low, high = summary["mad_interval_months"]
+    (height, width), count = facts["input_size"], facts["networks"]
     ship(
         model,
         "regression",
-        title="First weights: how old the hand is",
-        what="The mean of five networks of the 2019 report's shape, with sex as a second input; it answers without the "
-        "sex too, less well.",
-        command="boneage train-regression DATA/images DATA/labels.csv --config benchmarks/rsna.toml --out MODEL",
+        title="How old the hand is",
+        what=f"The mean of {count} compact residual networks, with sex as a second input; it answers without the sex "
+        "too, less well.",
+        command="python benchmarks/pretrain_regression.py DATA FOLDER`, then `boneage train-regression DATA/images "
+        "DATA/labels.csv --init FOLDER/model --config benchmarks/regression.toml --out MODEL",
         trained_at=trained_at,
-        trained=f"{summary['cases']} radiographs in {summary['folds']} folds, none of the held-out part",
-        reached=f"MAD {summary['mad_months']:.1f} months (95 % interval {low:.1f} to {high:.1f}) with the sex and "
-        f"{summary['mad_without_sex_months']:.1f} without, where each network had not seen the case",
+        trained=f"{first['summary']['cases']} thumbnails of 100 x 100 pixels first, then {summary['cases']} "
+        f"radiographs in {summary['folds']} folds, none of the held-out part",
+        reached=f"MAD {summary['mad_months']:.2f} months (95 % interval {low:.2f} to {high:.2f}) with the sex and "
+        f"{summary['mad_without_sex_months']:.2f} without, where each network had not seen the case "
+        "(benchmarks/results/regression_figures.md, with the held-out part)",
         weak="Weak: the winner of the RSNA challenge is off by 6.8 months on labels of one reader, and a reader by 5 "
         "to 7. Few children under 24 months were seen. Reference standard: Greulich and Pyle readings of one reader.",
+        more="\n"
+        + CLAIM.read_text(encoding="utf-8").format(
+            cases=summary["cases"],
+            pretrained=first["summary"]["cases"],
+            height=height,
+            width=width,
+            networks=count,
+            parameters=facts["parameters"],
+        ),
     )
 
 

@@ -42,8 +42,12 @@ def test_each_radiograph_shows_as_much_as_there_is(folder, tmp_path):
     assert "no age" in cut
     assert "&lt;i&gt;cut" in cut
     assert blank.count("<img") == 1
+    assert "orange" not in blank
     assert "refused because" in blank
-    assert hand.count("<img") == 2
+    assert hand.count("<img") == 4  # radiograph, prepared hand, what the answer rests on, the colours of that
+    assert "what the answer rests on</figcaption>" in hand
+    assert "not where the hand is mature or ill" in hand
+    assert re.search(r"<span>\N{MINUS SIGN}([\d.]+)</span><span>0</span><span>\+\1 months</span>", hand)
     assert 'class="found"' in hand
     assert f"{answers['hand-0'].age_months:.1f} <small>months" in hand
     assert "not given; none was assumed" in hand
@@ -75,6 +79,7 @@ def test_of_very_many_the_first_have_pictures(folder, tmp_path):
     answers = write_page(page, predictor, examined, most_shown=3)
     text = page.read_text(encoding="utf-8")
     assert len(articles(text)) == 3
+    assert "what the answer rests on" not in text  # nobody asked for it
     assert "The first 3 are shown" in text
     assert f"{answers[-1].age_months:.1f}</td>" in text
 

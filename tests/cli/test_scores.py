@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,14 @@ from boneage_cli.outcomes import (
     write_mask_outcomes,
     write_outcomes,
 )
-from boneage_cli.scores import age_figures, finite, mask_figures, score, share_interval
+from boneage_cli.scores import (
+    age_figures,
+    finite,
+    interval_figures,
+    mask_figures,
+    score,
+    share_interval,
+)
 from boneage_cli.verdicts import headline, remarks, shortfalls
 
 ONE = Outcome("a", "test", -1, True, 100.0, 90.0, 80.0, 99.0, "ok", "", None)
@@ -75,6 +83,23 @@ def test_a_sex_without_training_cases_is_guessed_by_everyones_median():
 def test_a_truth_on_the_edge_of_its_interval_lies_in_it():
     rows = [replace(ONE, lower=100.0, upper=120.0), replace(ONE, case_id="b", upper=99.9)]
     assert age_figures(rows)["intervals"]["coverage"] == 0.5
+
+
+def test_interval_figures_by_sex_and_age_told():
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(0, 228, 600)
+    told = np.clip(truth + rng.normal(0, 10, 600), 0, 228)
+    males = [bool(index % 2) for index in range(590)] + [None] * 10
+    found = interval_figures(truth, told, np.c_[told - 5, told + 15], males)
+    held = (told - 5 <= truth) & (truth <= told + 15)
+    assert (found["count"], found["coverage"]) == (600, held.mean())
+    assert found["coverage_interval"][0] < found["coverage"] < found["coverage_interval"][1]
+    assert found["mean_width"] == pytest.approx(20)
+    assert found["width_over_mad"] == pytest.approx(20 / np.abs(told - truth).mean())
+    boys = np.array([male is True for male in males]) & (told >= 48) & (told < 96)
+    (group,) = [row for row in found["groups"] if row["group"] == "male, told 48 to 95 months"]
+    assert group == {"group": group["group"], "count": boys.sum(), "coverage": held[boys].mean()}
+    assert all(row["count"] >= 50 for row in found["groups"])
 
 
 def figures_reaching(jaccard, mad, guess):

@@ -9,8 +9,24 @@ import pytest
 
 from boneage_cli.info import describe
 from boneage_cli.main import app
+from boneage_imaging.codec import encode_png
+from boneage_imaging.phantom import draw_case
 
 HEAVY = ("tensorflow", "keras", "pyspark", "cv2", "onnxruntime")
+NEEDLESS = {
+    "boneage_cli.batch",
+    "boneage_cli.config",
+    "boneage_cli.prediction_page",
+    "boneage_regression.training",
+    "boneage_segmentation.training",
+    "boneage_sparkrun.engine",
+    "jinja2",
+    "keras",
+    "matplotlib",
+    "pyarrow",
+    "pyspark",
+    "tensorflow",
+}
 HELP = """
 import sys
 from boneage_cli.main import app
@@ -71,6 +87,23 @@ print("heavy:", *({set(HEAVY)!r} & set(sys.modules)))
     assert done.stdout.rstrip().endswith("heavy:")
 
 
+def test_predict_loads_nothing_that_trains_draws_or_spreads_work(tmp_path: Path) -> None:
+    radiograph = tmp_path / "hand.png"
+    radiograph.write_bytes(encode_png(draw_case(3, 0, size=(200, 160)).image))
+    script = f"""
+import sys
+from boneage_cli.main import app
+try:
+    app(["predict", {str(radiograph)!r}, "--sex", "M"])
+except SystemExit as end:
+    assert not end.code, end.code
+print("needless:", *sorted({NEEDLESS!r} & set(sys.modules)))
+"""
+    done = call(script=script)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.rstrip().endswith("needless:")
+
+
 def test_the_first_words_say_that_it_is_no_medical_device() -> None:
     assert "Not a medical device" in call("--help").stdout
 
@@ -93,6 +126,8 @@ def test_the_first_words_say_that_it_is_no_medical_device() -> None:
         (["check"], 2, "neither of DATA"),
         (["check", "{tmp}/none"], 2, "none"),
         (["phantom", "{tmp}/out", "--size", "3", "3"], 2, "--size 3 3"),
+        (["calibrate", "{tmp}", "{tmp}/none.csv", "--out", "{tmp}/out"], 2, "none.csv"),
+        (["calibrate", "{tmp}", "{tmp}/none.csv", "--out", "{tmp}"], 2, "no model folder"),
     ],
 )
 def test_errors_are_one_sentence_and_an_exit_code(

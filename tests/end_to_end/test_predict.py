@@ -143,6 +143,22 @@ def test_the_page_tells_the_sex_that_was_given(run_folder, phantoms, tmp_path):
     assert f"<h1>Bone age of {image.stem}</h1>" in text
 
 
+def test_what_the_answers_rest_on_is_drawn_on_demand(run_folder, phantoms, tmp_path):
+    maps, image = tmp_path / "maps", min((phantoms / "images").iterdir())
+    done = boneage("predict", phantoms / "images", "--model", run_folder, "--saliency", maps, "--json")
+    assert done.code == 0, done.err
+    assert str(maps) in done.err
+    answered = {a["id"] for a in json.loads(done.out)["answers"] if a["age_months"] is not None}
+    assert {path.name for path in maps.iterdir()} == {f"{case_id}.png" for case_id in answered} | {
+        "saliency.csv"
+    }
+    before = image.read_bytes()
+    wrong = boneage("predict", image, "--model", run_folder, "--saliency", image.parent)
+    assert wrong.code == 2
+    assert "--saliency" in wrong.err
+    assert image.read_bytes() == before
+
+
 def test_a_page_that_is_no_html_file_is_a_wrong_call(phantoms):
     image = min((phantoms / "images").iterdir())
     before = image.read_bytes()

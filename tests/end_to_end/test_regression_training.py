@@ -79,8 +79,13 @@ def test_both_architectures_train_with_everything_switched_on(rows):
         assert np.isfinite([entry["val_mad"] for entry in result.history]).all()
 
 
-def test_the_same_seed_gives_the_same_weights_bit_for_bit(rows):
-    short = dataclasses.replace(RegressionRecipe(size=SIZE), epochs=2, batch_size=8)
+@pytest.mark.parametrize(
+    ("architecture", "precision"), [("report", "float32"), ("boneage", "mixed_bfloat16")]
+)
+def test_the_same_seed_gives_the_same_weights_bit_for_bit(rows, architecture, precision):
+    short = RegressionRecipe(
+        architecture=architecture, precision=precision, size=SIZE, epochs=2, batch_size=8
+    )
     one, same = (train(short, rows).model.get_weights() for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(one, same, strict=True))
 

@@ -103,6 +103,11 @@ def test_the_single_commands_in_order_are_the_run(run_folder, phantoms, settings
     ):
         done = boneage(*arguments)
         assert done.code == 0, done.err
+    of_folds, same = (
+        {row["id"]: float(row["age_months"]) for row in rows(place)}
+        for place in (run_folder / "train-regression" / "out-of-fold.csv", tmp_path / "model-out-of-fold.csv")
+    )
+    assert same == pytest.approx(of_folds, abs=0.01)
     # Three hands side by side; not in the model's folder, which may be given away.
     for sheet in (run_folder / "train-segmentation" / "overlays.png", tmp_path / "finder-overlays.png"):
         assert decode_colours(sheet.read_bytes()).shape == (800, 1440, 3)

@@ -224,6 +224,12 @@ def test_colours_are_kept_where_they_are_labels():
     np.testing.assert_array_equal(codec.decode_colours(codec.encode_png(deep)), deep)
 
 
+@given(st.integers(1, 20), st.integers(1, 20), st.integers(0, 2**32 - 1))
+def test_colours_come_back(height, width, seed):
+    image = np.random.default_rng(seed).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    np.testing.assert_array_equal(codec.decode_colours(codec.encode_colours(image)), image)
+
+
 # --- orientation ---
 
 
@@ -432,6 +438,9 @@ def test_what_cannot_be_written_is_refused():
     for array in (np.zeros((2, 2), np.float32), np.zeros((2, 2, 3), np.uint8)):
         with pytest.raises(ArrayError):
             codec.encode_png(array)
+    for array in (np.zeros((2, 2), np.uint8), np.zeros((2, 2, 4), np.uint8), np.zeros((2, 2, 3), np.float32)):
+        with pytest.raises(ArrayError):
+            codec.encode_colours(array)
     with pytest.raises(ArrayError, match="uint8"):
         codec.encode_jpeg(np.zeros((2, 2), np.uint16))
     with pytest.raises(ParameterError, match="quality"):

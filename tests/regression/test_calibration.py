@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boneage_regression.calibration import Calibration, calibrate, conformal_half_width
+from boneage_regression.calibration import Calibration, calibrate, conformal_half_width, cross_conformal
 from boneage_regression.errors import CalibrationError
 
 from .strategies import ages_months, seeds, told_and_true
@@ -71,6 +71,25 @@ def test_groups_adapt_the_width_and_cover_each_sex_knowledge():
         for group in (told < 80, told > 160):
             covered = (ends[:, 0] <= true) & (true <= ends[:, 1])
             assert 0.85 <= covered[group].mean() <= 0.96
+
+
+def test_across_folds_each_case_has_the_interval_of_a_calibration_that_has_not_seen_it():
+    rng = np.random.default_rng(1)
+    true, known, unknown = _simulated(1500, rng)
+    folds = np.arange(1500) % 5
+    with_sex, without = cross_conformal(true, known, unknown, folds)
+    own = folds == 2
+    calibration = calibrate(true[~own], known[~own], unknown[~own])
+    wanted = [calibration.interval(age, sex_known=True) for age in known[own]]
+    assert with_sex[own] == pytest.approx(np.array(wanted))
+    for ends in (with_sex, without):
+        assert 0.88 <= np.mean((ends[:, 0] <= true) & (true <= ends[:, 1])) <= 0.93
+    # A case whose own residual is huge does not widen its own interval.
+    true[7] = 0.0 if known[7] > 114 else 228.0
+    again, _ = cross_conformal(true, known, unknown, folds)
+    assert again[7] == pytest.approx(with_sex[7])
+    with pytest.raises(CalibrationError, match="fold"):
+        cross_conformal(true, known, unknown, np.zeros(1500))
 
 
 @given(told_and_true(most=120), seeds)

@@ -7,7 +7,8 @@ import pytest
 
 from boneage_regression import inference
 from boneage_regression.errors import ModelError
-from boneage_regression.inference import Regressor, default_model
+from boneage_regression.inference import Regressor, default_model, open_session
+from boneage_regression.model_folder import GRAPH
 
 
 def test_importing_the_package_imports_nothing_heavy():
@@ -33,3 +34,8 @@ def test_a_model_comes_with_the_package_or_is_said_to_be_missing():
     shipped = (Path(inference.__file__).parent / "weights" / "model.json").is_file()
     with nullcontext() if shipped else pytest.raises(ModelError, match="carries no model"):
         assert Regressor.load(default_model()).metadata["licence"].startswith("CC BY-NC")
+
+
+def test_threads_that_wait_leave_the_cores_to_others():
+    options = open_session(default_model() / GRAPH).get_session_options()
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"

@@ -157,6 +157,33 @@ def test_the_guess_is_the_median_of_the_training_labels_alone(evaluated):
     assert metrics["floors"]["sex_and_median"]["age_months_male"] == pytest.approx(np.median(boys))
 
 
+def test_ridge_regression_on_a_small_picture_is_a_floor_for_cases_that_it_has_not_seen(
+    evaluated, prepared_run
+):
+    from boneage_regression.floors import ridge_ages, thumbnail_features
+
+    rows, _, metrics, _ = evaluated
+    features = {
+        case["case_id"]: thumbnail_features(decode(case["image"]), case["male"])
+        for case in prepared_run.workspace.records(("ingest",), ("image", "male"))
+    }
+    labelled = [row for row in rows.values() if row["truth_months"]]
+    for fold, found in ((-1, metrics["floors"]), (None, metrics["out_of_fold"]["floors"])):
+        errors = []
+        for held in [-1] if fold == -1 else sorted({int(row["fold"]) for row in labelled} - {-1}):
+            seen = [row for row in labelled if int(row["fold"]) not in (held, -1)]
+            asked = [row for row in labelled if int(row["fold"]) == held]
+            asked = [row for row in asked if row["age_months" if fold == -1 else "out_of_fold_months"]]
+            told = ridge_ages(
+                [features[row["id"]] for row in seen],
+                [float(row["truth_months"]) for row in seen],
+                [features[row["id"]] for row in asked],
+            )
+            errors += [abs(age - float(row["truth_months"])) for age, row in zip(told, asked, strict=True)]
+        assert found["thumbnail_ridge"]["count"] == len(errors)
+        assert found["thumbnail_ridge"]["mad"] == pytest.approx(np.mean(errors))
+
+
 def test_coverage_is_counted_on_the_test_part(evaluated):
     rows, _, metrics, _ = evaluated
     held = [r for r in rows.values() if r["part"] == "test" and r["truth_months"] and r["lower"]]

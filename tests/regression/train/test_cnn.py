@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from boneage_regression.cnn import ARCHITECTURES, build_cnn
+from boneage_regression.cnn import ARCHITECTURES, PRECISIONS, build_cnn
 from boneage_regression.errors import RecipeError
 
 SIZE = (64, 48)
@@ -57,7 +57,25 @@ def test_ours_answers_at_any_size_with_the_same_number_of_weights():
     assert len(counts) == 1
 
 
-@pytest.mark.parametrize("wrong", [{"architecture": "vgg"}, {"size": (16, 64)}, {"size": (64,)}])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_half_precision_has_the_same_weights_and_nearly_the_same_answers(architecture):
+    exact, quick = (
+        build_cnn(architecture=architecture, size=SIZE, seed=3, precision=precision)
+        for precision in PRECISIONS
+    )
+    images, sexes = _batch()
+    pairs = list(zip(exact.get_weights(), quick.get_weights(), strict=True))
+    assert all(a.dtype == b.dtype == np.float32 and np.array_equal(a, b) for a, b in pairs)
+    told, nearly = (np.asarray(model({"image": images, "sex": sexes})) for model in (exact, quick))
+    assert nearly.dtype == np.float32
+    assert not np.array_equal(told, nearly)
+    assert nearly == pytest.approx(told, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"architecture": "vgg"}, {"size": (16, 64)}, {"size": (64,)}, {"precision": "float16"}],
+)
 def test_what_cannot_be_built_is_refused(wrong):
     with pytest.raises(RecipeError, match="Received"):
         build_cnn(**wrong)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from boneage_regression.errors import ModelError, RecipeError, RegressionError
 from boneage_regression.exporting import export, initial_weights
-from boneage_regression.inference import Regressor
+from boneage_regression.inference import NEAR_MATURITY, TOO_YOUNG, Regressor
 from boneage_regression.training import predict_ages
 
 from ..strategies import seeds
@@ -62,6 +62,24 @@ def test_without_the_sex_it_answers_wider_and_says_so(regressor):
     assert (known.status, known.reason) == ("ok", "")
     assert (unknown.status, unknown.reason) == ("warning", "sex not given")
     assert unknown.upper - unknown.lower > known.upper - known.lower
+
+
+@pytest.mark.parametrize(
+    ("told_months", "reason"),
+    [(23.9, TOO_YOUNG), (24.1, ""), (203.9, ""), (204.1, NEAR_MATURITY), (300.0, NEAR_MATURITY)],
+)
+def test_ages_at_the_ends_of_what_was_tested_come_with_a_warning(
+    tmp_path, recipes, calibration, told_months, reason
+):
+    zero = dataclasses.replace(recipes[0]).build_model()
+    zero.set_weights([0 * weight for weight in zero.get_weights()])
+    recipe = dataclasses.replace(recipes[0], mean_months=told_months)
+    export([zero], recipe, tmp_path / "m", preprocessing={}, calibration=calibration, summary={})
+    model = Regressor.load(tmp_path / "m")
+    said = model.predict(_image(0), "F")
+    assert said.age_months == pytest.approx(min(told_months, 228), abs=0.01)
+    assert (said.status, said.reason) == ("warning" if reason else "ok", reason)
+    assert model.predict(_image(0), None).reason == "; ".join(filter(None, ("sex not given", reason)))
 
 
 @pytest.mark.parametrize("image", [np.zeros((8, 8), np.uint8), np.zeros(SIZE, np.float32), "hand.png"])
@@ -167,6 +185,31 @@ def test_training_can_start_from_a_model_folder(model_folder, networks, recipes)
 def test_training_cannot_start_from_another_network(model_folder, recipes, change):
     with pytest.raises(ModelError, match=next(iter(change))):
         initial_weights(model_folder, dataclasses.replace(recipes[0], **change))
+
+
+def test_finished_networks_take_half_the_space_and_answer_the_same(tmp_path, recipes, calibration):
+    recipe = dataclasses.replace(recipes[0], architecture="boneage", precision="mixed_bfloat16")
+    trained = recipe.build_model()
+    finished = recipe.finished(trained)
+    sizes = {}
+    for name, model in (("trained", trained), ("finished", finished)):
+        plain = dataclasses.replace(recipe, precision="float32")
+        same = plain.build_model()
+        same.set_weights(model.get_weights())
+        export([same], plain, tmp_path / name, preprocessing={}, calibration=calibration, summary={})
+        sizes[name] = (tmp_path / name / "model.onnx").stat().st_size
+    assert sizes["finished"] < 0.6 * sizes["trained"]
+    row = {"case_id": "7", "input": _image(3), "male": True}
+    told = Regressor.load(tmp_path / "finished").predict(row["input"], "M").age_months
+    assert told == pytest.approx(predict_ages(finished, recipe, [row])[0], abs=0.01)
+
+
+def test_finishing_rounds_weights_to_half_precision_and_leaves_the_trained_network_alone(networks, recipes):
+    before = networks[0].get_weights()
+    after = recipes[0].finished(networks[0]).get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(before, networks[0].get_weights(), strict=True))
+    assert all(np.array_equal(w, w.astype(np.float16).astype(np.float32)) for w in after)
+    assert all(a == pytest.approx(b, rel=2**-11, abs=2**-25) for a, b in zip(after, before, strict=True))
 
 
 def test_a_written_digest_is_of_everything_else(model_folder):

@@ -8,9 +8,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from boneage_cli.comparison import evaluate_mask_folders, evaluate_tables
+from boneage_cli.fitting import OUT_OF_FOLD
 from boneage_cli.outcomes import (
     TEST,
+    TRAIN,
     MaskOutcome,
     Outcome,
     parsed,
@@ -19,7 +23,7 @@ from boneage_cli.outcomes import (
     write_outcomes,
 )
 from boneage_cli.provenance import set_aside
-from boneage_cli.scores import age_figures, finite, mask_figures, overlap
+from boneage_cli.scores import age_figures, finite, interval_figures, mask_figures, overlap
 from boneage_cli.verdicts import headline, shortfalls
 from boneage_imaging.codec import decode, decode_mask
 
@@ -28,9 +32,16 @@ if TYPE_CHECKING:
     from boneage_cli.workspace import Workspace
     from boneage_regression.inference import Regressor
 
-__all__ = ["evaluate", "evaluate_mask_folders", "evaluate_tables"]
+__all__ = [
+    "cross_conformal_figures",
+    "evaluate",
+    "evaluate_mask_folders",
+    "evaluate_tables",
+    "ridge_answers",
+]
 
 _STATUSES = ("ok", "warning", "refused")
+_LEAST_TO_FIT = 3
 _SEX = {True: "M", False: "F", None: None}
 Summary = dict[str, Any]
 
@@ -60,14 +71,21 @@ def evaluate(run: Run) -> Summary:
     workspace = run.workspace
     with workspace.regression_model.here() as model:
         regressor = Regressor.load(model)
-    unseen = read_table(workspace.stage("train-regression") / "out-of-fold.csv")
+    unseen = read_table(workspace.stage("train-regression") / OUT_OF_FOLD)
     outcomes = _outcomes(run, _answers(workspace, regressor), _column(unseen, "age_months"))
     masks = _compare_masks(workspace)
     metrics = {
-        **age_figures(outcomes, without_sex=_column(unseen, "age_months_without_sex")),
+        **age_figures(
+            outcomes,
+            without_sex=_column(unseen, "age_months_without_sex"),
+            ridge=ridge_answers(outcomes, _thumbnails(workspace)),
+        ),
         "segmentation": mask_figures(masks),
         "data": _counts(workspace, outcomes),
     }
+    metrics["intervals"]["cross_conformal"] = cross_conformal_figures(
+        outcomes, _column(unseen, "age_months_without_sex")
+    )
     metrics["intervals"]["level"] = regressor.metadata["calibration"].get("level")
     missing = shortfalls(metrics, run.config.acceptance) if run.phantoms else []
     metrics["acceptance"] = {"judged": run.phantoms, "shortfalls": missing}
@@ -114,6 +132,64 @@ def _answer(case: Summary, regressor: Regressor) -> Answer:
     said.append((found.status, found.reason))
     months = (_rounded(found.age_months), _rounded(found.lower), _rounded(found.upper))
     return Answer(*_worst(said), *months)
+
+
+def _thumbnails(workspace: Workspace) -> dict[str, np.ndarray]:
+    from boneage_regression.floors import thumbnail_features
+
+    return {
+        case["case_id"]: thumbnail_features(decode(case["image"]), case["male"])
+        for case in workspace.records(("ingest",), ("kind", "image", "male"))
+        if case["kind"] != "thumbnail"
+    }
+
+
+def ridge_answers(outcomes: Sequence[Outcome], features: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """What ridge regression on a small picture says of each case, months; a floor.
+
+    Args:
+        outcomes: Every radiograph's; those of the training part are told by a fit to the other folds, those of the
+            test part by one to the whole training part.
+        features: Of each case with a known age, see `boneage_regression.floors.thumbnail_features`.
+    """
+    from boneage_regression.floors import ridge_ages
+
+    labelled = [(row.case_id, row.fold, row.truth_months) for row in outcomes if row.truth_months is not None]
+    told: dict[str, float] = {}
+    for held in sorted({fold for _, fold, _ in labelled}):  # -1: the test part
+        seen = [(features[case_id], age) for case_id, fold, age in labelled if fold not in (held, -1)]
+        unseen = [case_id for case_id, fold, _ in labelled if fold == held]
+        if len(seen) >= _LEAST_TO_FIT:
+            ages = ridge_ages(*zip(*seen, strict=True), [features[case_id] for case_id in unseen])
+            told |= dict(zip(unseen, map(float, ages), strict=True))
+    return told
+
+
+def cross_conformal_figures(outcomes: Sequence[Outcome], without_sex: Mapping[str, float]) -> Summary:
+    """How the intervals do on the training part, each calibrated on the other folds; empty where there is but one.
+
+    Args:
+        outcomes: Every radiograph's.
+        without_sex: What the out-of-fold networks said when the sex was kept from them, by case id.
+    """
+    from boneage_regression.calibration import cross_conformal
+
+    rows = [
+        (row.truth_months, row.out_of_fold_months, without_sex[row.case_id], row.fold, row.male)
+        for row in outcomes
+        if row.part == TRAIN
+        and row.truth_months is not None
+        and row.out_of_fold_months is not None
+        and row.case_id in without_sex
+    ]
+    if len({fold for *_, fold, _ in rows}) < 2:
+        return {}
+    truth, known, unknown, folds, males = zip(*rows, strict=True)
+    with_sex, without = cross_conformal(truth, known, unknown, folds)
+    return {
+        "known": interval_figures(truth, known, with_sex, males),
+        "unknown": interval_figures(truth, unknown, without, males),
+    }
 
 
 def _outcomes(run: Run, answers: Mapping[str, Answer], unseen: Mapping[str, float]) -> list[Outcome]:

@@ -12,16 +12,18 @@ from boneage_cli.models import find_shipped_segmentation
 from boneage_regression.folds import inner_part
 from boneage_regression.metrics import bootstrap_interval, mad
 from boneage_sparkrun.place import Place
+from boneage_sparkrun.storage import Uri
 
 if TYPE_CHECKING:
     from boneage_cli.pipeline import Run
 
-__all__ = ["OVERLAYS", "train_regression", "train_segmentation"]
+__all__ = ["OUT_OF_FOLD", "OVERLAYS", "train_regression", "train_segmentation"]
 
 OVERLAYS = "overlays.png"
+OUT_OF_FOLD = "out-of-fold.csv"
 
 _TASKS = "boneage_cli.training_tasks"
-_OUT_OF_FOLD = ("id", "fold", "age_months", "age_months_without_sex")
+_OUT_OF_FOLD_COLUMNS = ("id", "fold", "age_months", "age_months_without_sex")
 
 
 def train_segmentation(run: Run) -> dict[str, Any]:
@@ -131,7 +133,9 @@ def _join(run: Run, folder: Place, fitted: list[dict[str, Any]]) -> dict[str, An
     """Makes one model of the folds' networks, calibrated on what each said of the fold it had not seen."""
     rows = [row for result in fitted for row in result["out_of_fold"]]
     write_table(
-        folder / "out-of-fold.csv", _OUT_OF_FOLD, [tuple(row[name] for name in _OUT_OF_FOLD) for row in rows]
+        folder / OUT_OF_FOLD,
+        _OUT_OF_FOLD_COLUMNS,
+        [tuple(row[name] for name in _OUT_OF_FOLD_COLUMNS) for row in rows],
     )
     _write_json(
         folder / "history.json",
@@ -146,9 +150,15 @@ def _join(run: Run, folder: Place, fitted: list[dict[str, Any]]) -> dict[str, An
         "preprocessing": {
             "ingest": to_dict(run.config.ingest),
             "prepare": to_dict(run.config.prepare),
-            "segmentation": json.loads((segmentation / "model.json").read_bytes())["digest"],
+            "segmentation": _digest(segmentation),
         },
-        "summary": {"cases": len(rows), "folds": len(fitted), "seed": run.config.seed, **figures},
+        "summary": {
+            "cases": len(rows),
+            "folds": len(fitted),
+            "seed": run.config.seed,
+            **({"started_from": _digest(init)} if (init := (run.init or {}).get("train-regression")) else {}),
+            **figures,
+        },
         "licence": run.config.licence,
         "libraries": str(folder / "libraries-export.log"),
         "folder": str(folder / "model"),
@@ -157,6 +167,10 @@ def _join(run: Run, folder: Place, fitted: list[dict[str, Any]]) -> dict[str, An
     (summary,) = run.engine.run(f"{_TASKS}:join_folds", [argument])
     segmentation.copy_folder(folder / "model" / "segmentation")
     return {"cases": len(rows), **summary, **figures}
+
+
+def _digest(model: Uri) -> str:
+    return str(json.loads((Place(model) / "model.json").read_bytes())["digest"])
 
 
 def _figures(out_of_fold: list[dict[str, Any]]) -> dict[str, Any]:

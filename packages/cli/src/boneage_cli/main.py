@@ -257,7 +257,9 @@ def train_regression(
         Path | None,
         typer.Option(help="Model that finds the hand, in predicting too; the shipped one by default."),
     ] = None,
-    architecture: Annotated[Architecture, typer.Option(help="Network.")] = "report",
+    architecture: Annotated[
+        Architecture | None, typer.Option(help="Network; that of the settings by default.")
+    ] = None,
     init: Annotated[Path | None, typer.Option(help="Model folder to start from.")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
     preset: Annotated[Literal["quick", "standard"], typer.Option(help="The training's size.")] = "standard",
@@ -285,6 +287,7 @@ def train_regression(
         f"model written to {out}",
         f"mean absolute difference on the cases that a network had not seen: {summary['mad_months']:.1f} months "
         f"(95 % interval {low:.1f} to {high:.1f}), {summary['mad_without_sex_months']:.1f} without the sex",
+        f"what was said of each of them: {summary['out_of_fold']}",
     ]
     _show(summary, lines, as_json)
 
@@ -303,6 +306,10 @@ def predict(
     report: Annotated[
         Path | None, typer.Option(help="Write a page with pictures to this file, FILE.html.")
     ] = None,
+    saliency: Annotated[
+        Path | None,
+        typer.Option(help="Write pictures of what each answer rests on to this folder, ID.png."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Tells the bone age of each radiograph, in months, with its interval."""
@@ -310,12 +317,30 @@ def predict(
         raise CallError("received both --sex and --cases; one of them would do")
     from boneage_cli.predictor import predict_files, show_answers
 
-    answers = predict_files(files, model=model, sex=sex, cases=cases, report=report)
+    answers = predict_files(files, model=model, sex=sex, cases=cases, report=report, saliency=saliency)
     show_answers(answers, out=out, as_json=as_json)
     if report is not None:
         typer.echo(f"page: {report}", err=True)
+    if saliency is not None:
+        typer.echo(f"what the answers rest on: {saliency}", err=True)
     if not any(answer.answered for answer in answers):
         raise typer.Exit(1)
+
+
+@app.command()
+def calibrate(
+    images: Annotated[Path, typer.Argument(metavar="IMAGES", help="Folder of radiographs.")],
+    labels: Annotated[Path, typer.Argument(metavar="LABELS", help="Table id,boneage,male.")],
+    out: Annotated[Path, typer.Option(help="Model folder to write.")],
+    model: Annotated[
+        Path | None, typer.Option(help="Run or model folder; the shipped model by default.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Fits a model to a clinic's own cases: a correction, used only where it helps, and new intervals."""
+    from boneage_cli.calibrating import calibrate_model
+
+    _show(*calibrate_model(images, labels, out, model=model, quiet=as_json), as_json)
 
 
 @app.command()

@@ -50,7 +50,8 @@ def _segmentation(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def _regression(metadata: dict[str, Any]) -> dict[str, Any]:
-    calibration, summary = metadata.get("calibration") or {}, metadata.get("summary") or {}
+    fitted, summary = metadata.get("recalibration") or {}, metadata.get("summary") or {}
+    calibration = (fitted or metadata).get("calibration") or {}
     level = calibration.get("level")
     return {
         "does": "tells the bone age of a prepared hand, with or without the sex",
@@ -62,6 +63,7 @@ def _regression(metadata: dict[str, Any]) -> dict[str, Any]:
         "interval": f"made to hold {100 * level:.0f} %, from {calibration.get('cases')} out-of-fold errors"
         if level
         else None,
+        "calibrated": _calibrated(fitted) if fitted else None,
         "reference standard": metadata.get("reference_standard"),
         "trained with": _trained_with(metadata),
     }
@@ -70,6 +72,14 @@ def _regression(metadata: dict[str, Any]) -> dict[str, Any]:
 def _networks(metadata: dict[str, Any]) -> str:
     told = f"{metadata.get('networks')}, averaged"
     return f"{told}, each over the hand and its mirror image" if metadata.get("mirror_averaging") else told
+
+
+def _calibrated(fitted: dict[str, Any]) -> str:
+    used = {kind: fitted[kind]["used"] for kind in ("with_sex", "without_sex")}
+    return (
+        f"on {fitted['without_sex']['cases']} cases of a clinic; correction with the sex: {used['with_sex']}, "
+        f"without: {used['without_sex']}"
+    )
 
 
 def _pixels(metadata: dict[str, Any]) -> str:

@@ -9,7 +9,13 @@ from pathlib import Path
 from boneage_cli.errors import CallError
 from boneage_sparkrun.place import Place
 
-__all__ = ["find_regression", "find_shipped_segmentation", "is_model_folder", "replace_folder"]
+__all__ = [
+    "check_replaceable",
+    "find_regression",
+    "find_shipped_segmentation",
+    "is_model_folder",
+    "replace_folder",
+]
 
 
 def find_regression(folder: Path | None) -> Path:
@@ -60,6 +66,18 @@ def is_model_folder(folder: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(metadata, dict) and str(metadata.get("format", "")).startswith("boneage-")
+
+
+def check_replaceable(out: Path) -> None:
+    """Makes sure that a model may be written to a place: nothing is there, or a model of ours.
+
+    Raises:
+        CallError: If something else is there.
+    """
+    if out.exists() and not is_model_folder(out):
+        raise CallError(
+            f"received {out} for --out, which is there and is no model folder; a new name would do"
+        )
 
 
 def replace_folder(source: Place, target: Path, aside: Path) -> None:

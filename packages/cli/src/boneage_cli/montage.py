@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from boneage_cli.stages import prepare_image
-from boneage_imaging.codec import decode, decode_mask, encode_jpeg, encode_png
+from boneage_imaging.codec import decode, decode_mask, encode_colours, encode_jpeg, encode_png
 from boneage_imaging.contrast import to_uint8
 from boneage_imaging.geometry import fit_within
 from boneage_imaging.masks import binarize, contours
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from boneage_cli.config import Prepare
     from boneage_segmentation.inference import Segmenter
 
-__all__ = ["Outline", "Picture", "gray", "network_input", "outlined", "overlay", "steps", "trio"]
+__all__ = ["Outline", "Picture", "coloured", "gray", "network_input", "outlined", "overlay", "steps", "trio"]
 
 LONG_SIDE = 480
 """Of a picture, pixels: enough to look closer, and a page of sixty stays near a megabyte."""
@@ -127,6 +127,11 @@ def gray(caption: str, image: np.ndarray) -> Picture:
     """An 8-bit picture, at the size of the page."""
     small = fit_within(image, LONG_SIDE)
     return Picture(_uri("jpeg", encode_jpeg(small, _QUALITY)), caption, (small.shape[0], small.shape[1]))
+
+
+def coloured(caption: str, image: np.ndarray) -> Picture:
+    """A picture in colour, uint8 (height, width, 3), red first, at its own size."""
+    return Picture(_uri("png", encode_colours(image)), caption, (image.shape[0], image.shape[1]))
 
 
 def _mask(caption: str, mask: np.ndarray) -> Picture:

@@ -34,6 +34,7 @@ def render(template: str, facts: dict[str, Any]) -> str:
         "months": _months,
         "years": _years,
         "signed": _signed,
+        "scale": _scale,
         "share": _share,
         "index": _index,
         "sex": _sex,
@@ -58,6 +59,11 @@ def _years(value: float | None) -> str:
 
 def _signed(value: float | None) -> str:
     return _NONE if value is None else f"{value:+.1f}".replace("-", _MINUS)
+
+
+def _scale(months: float) -> str:
+    """The end of a scale, which is a plain number."""
+    return f"{months:+g}".replace("-", _MINUS)
 
 
 def _share(value: float | None) -> str:

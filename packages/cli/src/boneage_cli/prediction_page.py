@@ -1,4 +1,4 @@
-"""The page of a prediction: the radiograph, where its hand was found, and its age on the line of all ages."""
+"""The page of a prediction: the radiograph, its hand, what the answer rests on, its age on the line of all ages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from boneage_cli import montage
+from boneage_cli import heatmaps, montage
 from boneage_cli.model_cards import model_card
 from boneage_cli.page import render
 from boneage_sparkrun.place import Place
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["write_page"]
 
 MOST_SHOWN = 200
-"""Radiographs with pictures, about 50 kB each; those beyond stand in the table alone."""
+"""Radiographs with pictures, about 100 kB each; those beyond stand in the table alone."""
 _MALE = {"M": True, "F": False, None: None}
 
 
@@ -43,6 +43,8 @@ def write_page(
         {
             "cases": cases,
             "most_shown": most_shown,
+            "meaning": heatmaps.MEANING,
+            "bar": montage.coloured("scale", heatmaps.draw_bar()),
             "level": (predictor.regressor.metadata.get("calibration") or {}).get("level"),
             "models": {
                 "segmentation": model_card(predictor.segmentation_folder),
@@ -61,11 +63,12 @@ def _case(examination: Examination, *, shown: bool) -> dict[str, Any]:
         "answer": examination.answer,
         "male": _MALE[examination.sex],
         "pictures": _pictures(examination) if shown else [],
+        "scale": None if examination.months is None else heatmaps.scale_months(examination.months),
     }
 
 
 def _pictures(examination: Examination) -> list[montage.Picture]:
-    """What there is to see, in the order of the steps; a picture of what the network looked at goes last."""
+    """What there is to see, in the order of the steps; what the answer rests on goes last."""
     pictures = []
     if examination.image is not None and examination.mask is not None:
         pictures.append(
@@ -73,4 +76,8 @@ def _pictures(examination: Examination) -> list[montage.Picture]:
         )
     if examination.prepared is not None:
         pictures.append(montage.gray("prepared hand, as the age network saw it", examination.prepared))
+        if examination.months is not None:
+            scale = heatmaps.scale_months(examination.months)
+            coloured = heatmaps.lay_over(examination.prepared, examination.months, scale)
+            pictures.append(montage.coloured("what the answer rests on", coloured))
     return pictures

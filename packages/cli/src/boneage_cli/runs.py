@@ -10,8 +10,8 @@ from typing import Any
 from boneage_cli.cases import Cases, ListedCases, find_packed
 from boneage_cli.config import RunConfig, load_config
 from boneage_cli.errors import CallError
-from boneage_cli.fitting import OVERLAYS
-from boneage_cli.models import find_segmentation, is_model_folder, replace_folder
+from boneage_cli.fitting import OUT_OF_FOLD, OVERLAYS
+from boneage_cli.models import check_replaceable, find_segmentation, replace_folder
 from boneage_cli.pipeline import Run, run_stages
 from boneage_cli.progress import Progress
 from boneage_cli.sources import Data, list_cases, list_phantoms, locate
@@ -21,6 +21,10 @@ from boneage_sparkrun.place import Place
 from boneage_sparkrun.storage import absolute
 
 __all__ = ["RunResult", "run_pipeline", "train_regression_model", "train_segmentation_model"]
+
+# What a training shows of itself, beside its model: not in its folder, which others may be given.
+_BESIDE = {"train-segmentation": OVERLAYS, "train-regression": OUT_OF_FOLD}
+_KEYS = {OVERLAYS: "overlays", OUT_OF_FOLD: "out_of_fold"}
 
 
 @dataclass(frozen=True)
@@ -157,15 +161,19 @@ def train_regression_model(
     *,
     masks: Path | None,
     segmentation: Path | None,
-    architecture: str,
+    architecture: str | None,
     init: Path | None,
     config_path: Path | None,
     preset: str,
     workers: int,
     quiet: bool,
 ) -> dict[str, Any]:
-    """Trains the regression by the run's own stages and puts its model into `out`."""
-    config = load_config(config_path, preset=preset, changes={"regression": {"architecture": architecture}})
+    """Trains the regression by the run's own stages and puts its model into `out`.
+
+    Beside it, `OUT-out-of-fold.csv` tells what was said of each case by a network that had not seen it.
+    """
+    changes = {"regression": {"architecture": architecture}} if architecture else {}
+    config = load_config(config_path, preset=preset, changes=changes)
     if masks is not None and not masks.is_dir():
         raise CallError(f"received {masks} for --masks, which is not a folder that is there")
     found = locate(images, labels=labels)
@@ -194,12 +202,10 @@ def _train(
     masks_given: bool,
     model: str | None,
 ) -> dict[str, Any]:
-    if out.exists() and not is_model_folder(out):
-        raise CallError(
-            f"received {out} for --out, which is there and is no model folder; a new name would do"
-        )
-    if not out.exists() and _overlays_of(out).exists():
-        raise CallError(f"received {out} for --out, but {_overlays_of(out)} is there; a new name would do")
+    check_replaceable(out)
+    name = _BESIDE[stage]
+    if not out.exists() and _beside(out, name).exists():
+        raise CallError(f"received {out} for --out, but {_beside(out, name)} is there; a new name would do")
     work = out.parent / f".{out.name}.work"
     engine = LocalEngine(workers or None)
     run = Run(
@@ -215,21 +221,20 @@ def _train(
     )
     summary: dict[str, Any] = run_stages(run, last=stage)[stage]
     with run.workspace.locked():
-        shown = _put_overlays(run.workspace.stage(stage) / OVERLAYS, out)
+        beside = _put_beside(run.workspace.stage(stage) / name, _beside(out, name))
         replace_folder(run.workspace.stage(stage) / "model", out, aside=work / "exchange")
         shutil.rmtree(work)
-    return {"model": str(out), **shown, **summary}
+    return {"model": str(out), **({_KEYS[name]: str(beside)} if beside else {}), **summary}
 
 
-def _overlays_of(out: Path) -> Path:
-    return out.with_name(f"{out.name}-{OVERLAYS}")
+def _beside(out: Path, name: str) -> Path:
+    return out.with_name(f"{out.name}-{name}")
 
 
-def _put_overlays(drawn: Place, out: Path) -> dict[str, str]:
-    """Puts a training's overlays beside its model, in place of those of the model before."""
-    place = _overlays_of(out)
-    if not drawn.exists():
+def _put_beside(made: Place, place: Path) -> Path | None:
+    """Puts what a training shows of itself beside its model, in place of that of the model before."""
+    if not made.exists():
         place.unlink(missing_ok=True)
-        return {}
-    Place(place).write_bytes(drawn.read_bytes())
-    return {"overlays": str(place)}
+        return None
+    Place(place).write_bytes(made.read_bytes())
+    return place

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from boneage_cli.outcomes import TEST, TRAIN, MaskOutcome, Outcome
 from boneage_regression.metrics import bootstrap_interval, mean_absolute_deviation
-from boneage_regression.summary import summarize
+from boneage_regression.summary import AGE_EDGES_MONTHS, summarize
 from boneage_segmentation.metrics import dice, jaccard
 
 __all__ = [
     "age_figures",
     "finite",
+    "interval_figures",
     "mask_figures",
     "overlap",
     "score",
@@ -24,6 +27,7 @@ __all__ = [
 ]
 
 _SEED = 0
+_LEAST_IN_GROUP = 50
 _Z = 1.96  # standard deviations on either side that hold 95 %
 _FIGURES = ("mad", "mad_interval", "rmse", "rmse_interval", "bias", "over_12_months", "over_24_months")
 _TABLE_1 = ("count", "rmse", "rmse_interval", "mad", "mad_interval")
@@ -58,13 +62,17 @@ def score(pairs: Sequence[Pair], *, groups: bool = False) -> dict[str, Any]:
 
 
 def age_figures(
-    outcomes: Sequence[Outcome], *, without_sex: Mapping[str, float] | None = None
+    outcomes: Sequence[Outcome],
+    *,
+    without_sex: Mapping[str, float] | None = None,
+    ridge: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """All figures of the ages.
 
     Args:
         outcomes: Every radiograph's.
         without_sex: What the out-of-fold networks said when the sex was kept from them, by case id.
+        ridge: What ridge regression that had not seen them said, by case id.
     """
     by_part = {
         part: [row for row in outcomes if row.part == part and row.truth_months is not None]
@@ -74,8 +82,13 @@ def age_figures(
     return {
         "test": _part(test),
         "training": {**_part(train), "in_sample": True},
-        "out_of_fold": _out_of_fold(train, without_sex or {}),
-        "floors": _floors(train, test),
+        "out_of_fold": {
+            **_out_of_fold(train, without_sex or {}),
+            "floors": _floors(
+                train, [replace(row, age_months=row.out_of_fold_months) for row in train], ridge or {}
+            ),
+        },
+        "floors": _floors(train, test, ridge or {}),
         "intervals": _coverage(test),
         "table_1": [
             {"part": name, **{figure: figures[figure] for figure in _TABLE_1}}
@@ -130,12 +143,13 @@ def _mean_and_sd(name: str, folds: Sequence[Mapping[str, Any]]) -> dict[str, flo
     }
 
 
-def _floors(train: Sequence[Outcome], test: Sequence[Outcome]) -> dict[str, Any]:
-    """What a guess without looking at the radiograph reaches: the training labels' median.
+def _floors(train: Sequence[Outcome], told: Sequence[Outcome], ridge: Mapping[str, float]) -> dict[str, Any]:
+    """What a guess by the training labels' median reaches, and what ridge regression on a small picture does.
 
-    The test cases are those that the model answered, so that both are scored on the same.
+    The cases are those that the model answered, so that all are scored on the same.
     """
-    seen = _answered(test)
+    seen = _answered(told)
+    answered = [row for row in told if row.truth_months is not None and row.age_months is not None]
     everyone = _median(row.truth_months for row in train)
     boys = _median(row.truth_months for row in train if row.male is True)
     girls = _median(row.truth_months for row in train if row.male is False)
@@ -147,6 +161,13 @@ def _floors(train: Sequence[Outcome], test: Sequence[Outcome]) -> dict[str, Any]
             "age_months_female": girls,
             **_guess(seen, lambda male: everyone if by_sex[male] is None else by_sex[male]),
         },
+        "thumbnail_ridge": score(
+            [
+                (row.truth_months, ridge[row.case_id], row.male)
+                for row in answered
+                if row.truth_months is not None and row.case_id in ridge
+            ]
+        ),
     }
 
 
@@ -175,6 +196,44 @@ def _coverage(test: Sequence[Outcome]) -> dict[str, Any]:
         "coverage": held / len(rows),
         "coverage_interval": list(share_interval(held, len(rows))),
         "mean_width": statistics.fmean(upper - lower for lower, _, upper in rows),
+    }
+
+
+def interval_figures(
+    truth: Sequence[float],
+    told: Sequence[float],
+    intervals: np.ndarray,
+    males: Sequence[bool | None],
+) -> dict[str, Any]:
+    """How often intervals hold the truth, and how wide they are.
+
+    Args:
+        truth: Of each case, months.
+        told: Of each case, months.
+        intervals: Lower and upper end of each, months, shape (n, 2).
+        males: Whether the child is male (None: unknown).
+
+    Returns:
+        count, coverage with its 95 % interval, mean_width in months, width_over_mad; and `groups`: count and
+        coverage by sex and age told, where there are 50 cases at least.
+    """
+    true, ages = np.asarray(truth, float), np.asarray(told, float)
+    held = (intervals[:, 0] <= true) & (true <= intervals[:, 1])
+    width = float(np.mean(intervals[:, 1] - intervals[:, 0]))
+    groups = []
+    for name, sex in (("female", False), ("male", True)):
+        for low, high in itertools.pairwise(AGE_EDGES_MONTHS):
+            own = np.array([male is sex for male in males]) & (low <= ages) & (ages < high)
+            if own.sum() >= _LEAST_IN_GROUP:
+                group = f"{name}, told {low:.0f} to {high - 1:.0f} months"
+                groups.append({"group": group, "count": int(own.sum()), "coverage": float(held[own].mean())})
+    return {
+        "count": len(true),
+        "coverage": float(held.mean()),
+        "coverage_interval": list(share_interval(int(held.sum()), len(true))),
+        "mean_width": width,
+        "width_over_mad": width / float(np.abs(ages - true).mean()),
+        "groups": groups,
     }
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from boneage_cli.config import Ingest, Prepare
 from boneage_cli.errors import DataError
 from boneage_cli.files import read_bounded
+from boneage_cli.preparation import Ingest, Prepare
 from boneage_imaging.codec import decode, decode_mask, encode_png
 from boneage_imaging.contrast import clahe, invert, window
 from boneage_imaging.errors import AlignmentError

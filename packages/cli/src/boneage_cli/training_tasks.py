@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -193,14 +194,12 @@ def fit_fold(argument: dict[str, Any]) -> dict[str, Any]:
     recipe = given.fitted([row["age_months"] for row in train], size=rows[0]["input"].shape)
     initial = initial_weights(argument["init"], recipe, argument["fold"]) if argument["init"] else None
     result = fit(recipe, validation=inner, initial=initial, **_fit_settings(recipe, train, argument))
-    weights = Place(argument["weights"])
-    with weights.filled() as folder:
-        result.model.save_weights(folder / _WEIGHTS)
+    model = recipe.finished(result.model)
+    with Place(argument["weights"]).filled() as folder:
+        model.save_weights(folder / _WEIGHTS)
     # Cut to the scale, as the answers of the model are.
-    known = np.clip(predict_ages(result.model, recipe, own), 0, MAX_AGE_MONTHS)
-    unknown = np.clip(
-        predict_ages(result.model, recipe, [row | {"male": None} for row in own]), 0, MAX_AGE_MONTHS
-    )
+    known = np.clip(predict_ages(model, recipe, own), 0, MAX_AGE_MONTHS)
+    unknown = np.clip(predict_ages(model, recipe, [row | {"male": None} for row in own]), 0, MAX_AGE_MONTHS)
     return {
         "recipe": to_dict(recipe),
         "weights": argument["weights"],
@@ -231,7 +230,7 @@ def join_folds(argument: dict[str, Any]) -> dict[str, Any]:
     recipes = [replaced(RegressionRecipe(), given, where="regression") for given in argument["recipes"]]
     models = []
     for recipe, weights in zip(recipes, argument["weights"], strict=True):
-        models.append(recipe.build_model())
+        models.append(dataclasses.replace(recipe, precision="float32").build_model())
         with Place(weights).here() as folder:
             models[-1].load_weights(folder / _WEIGHTS)
     out_of_fold = [row for row in argument["out_of_fold"] if row["truth_months"] is not None]

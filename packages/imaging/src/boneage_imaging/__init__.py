@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from boneage_imaging.alignment import Pose, align, alignment_matrix, orientation
     from boneage_imaging.arrays import Array, Image, Mask, Matrix, Size
     from boneage_imaging.augmentation import Augmentation, Transform
-    from boneage_imaging.codec import MAX_PIXELS, decode, decode_colours, decode_mask, encode_jpeg, encode_png
+    from boneage_imaging.codec import (
+        MAX_PIXELS,
+        decode,
+        decode_colours,
+        decode_mask,
+        encode_colours,
+        encode_jpeg,
+        encode_png,
+    )
     from boneage_imaging.contrast import clahe, invert, range_in_use, stretch, to_uint8, to_uint16, window
     from boneage_imaging.errors import AlignmentError, ArrayError, DecodeError, ImagingError, ParameterError
     from boneage_imaging.geometry import (
@@ -86,6 +94,7 @@ __all__ = [
     "decode_mask",
     "draw_phantom",
     "draw_phantom_case",
+    "encode_colours",
     "encode_jpeg",
     "encode_png",
     "errors",
@@ -122,7 +131,15 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "alignment": ("Pose", "align", "alignment_matrix", "orientation"),
     "arrays": ("Array", "Image", "Mask", "Matrix", "Size"),
     "augmentation": ("Augmentation", "Transform"),
-    "codec": ("MAX_PIXELS", "decode", "decode_colours", "decode_mask", "encode_jpeg", "encode_png"),
+    "codec": (
+        "MAX_PIXELS",
+        "decode",
+        "decode_colours",
+        "decode_mask",
+        "encode_colours",
+        "encode_jpeg",
+        "encode_png",
+    ),
     "contrast": ("clahe", "invert", "range_in_use", "stretch", "to_uint8", "to_uint16", "window"),
     "errors": ("AlignmentError", "ArrayError", "DecodeError", "ImagingError", "ParameterError"),
     "geometry": (

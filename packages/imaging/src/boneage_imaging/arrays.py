@@ -14,6 +14,7 @@ __all__ = [
     "Matrix",
     "Size",
     "as_bytes",
+    "check_colours",
     "check_fill",
     "check_gray",
     "check_mask",
@@ -50,6 +51,14 @@ def _check(value: object, dtypes: tuple[np.dtype[Any], ...], wanted: str) -> Non
 def check_gray(image: object) -> None:
     """Raise ArrayError unless `image` is 2-D, not empty, uint8 or uint16."""
     _check(image, _GRAY, "a 2-D, not empty uint8 or uint16 image")
+
+
+def check_colours(image: object) -> None:
+    """Raise ArrayError unless `image` is (height, width, 3), not empty, uint8."""
+    if not isinstance(image, np.ndarray) or image.ndim != 3 or image.dtype != np.uint8 or image.size == 0:
+        raise ArrayError("a not empty uint8 image of shape (height, width, 3)", _describe(image))
+    if image.shape[2] != 3:
+        raise ArrayError("three colours a pixel", _describe(image))
 
 
 def check_mask(mask: object) -> None:

@@ -3,11 +3,19 @@
 import cv2
 import numpy as np
 
-from boneage_imaging.arrays import Image, Mask, check_gray
+from boneage_imaging.arrays import Image, Mask, check_colours, check_gray
 from boneage_imaging.errors import ArrayError, DecodeError, ParameterError
 from boneage_imaging.header import Header, check_pixels, read_header, without_extras
 
-__all__ = ["MAX_PIXELS", "decode", "decode_colours", "decode_mask", "encode_jpeg", "encode_png"]
+__all__ = [
+    "MAX_PIXELS",
+    "decode",
+    "decode_colours",
+    "decode_mask",
+    "encode_colours",
+    "encode_jpeg",
+    "encode_png",
+]
 
 MAX_PIXELS = 100_000_000
 """The most pixels that are decoded unless the caller says otherwise."""
@@ -105,6 +113,26 @@ def encode_png(image: Image | Mask) -> bytes:
     pixels: Image = image.astype(np.uint8) * np.uint8(255) if is_mask else image
     check_gray(pixels)
     return bytes(cv2.imencode(".png", pixels)[1])
+
+
+def encode_colours(image: Image) -> bytes:
+    """Write a PNG in colour, without loss: of what is laid over a radiograph, not of the radiograph itself.
+
+    Args:
+        image: uint8 (height, width, 3), red first.
+
+    Returns:
+        The file.
+
+    Raises:
+        ArrayError: for anything else.
+
+    Example:
+        >>> decode_colours(encode_colours(np.array([[[255, 128, 0]]], np.uint8))).tolist()
+        [[[255, 128, 0]]]
+    """
+    check_colours(image)
+    return bytes(cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]))[1])
 
 
 def encode_jpeg(image: Image, quality: int = 90) -> bytes:

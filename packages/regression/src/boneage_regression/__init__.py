@@ -30,6 +30,8 @@ if TYPE_CHECKING:
         rmse,
         share_over,
     )
+    from boneage_regression.recalibration import Recalibration, recalibrate
+    from boneage_regression.saliency import saliency_map
     from boneage_regression.summary import summarize
     from boneage_regression.training import RegressionRecipe, predict_ages
 
@@ -40,6 +42,7 @@ __all__ = [
     "MetricError",
     "ModelError",
     "Prediction",
+    "Recalibration",
     "RecipeError",
     "RegressionError",
     "RegressionRecipe",
@@ -58,7 +61,9 @@ __all__ = [
     "mad",
     "mean_absolute_deviation",
     "predict_ages",
+    "recalibrate",
     "rmse",
+    "saliency_map",
     "share_over",
     "summarize",
 ]
@@ -78,6 +83,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "folds": ("assign_folds", "in_test", "inner_part"),
     "inference": ("Prediction", "Regressor", "default_model"),
     "metrics": ("bias", "bootstrap_interval", "mad", "mean_absolute_deviation", "rmse", "share_over"),
+    "recalibration": ("Recalibration", "recalibrate"),
+    "saliency": ("saliency_map",),
     "summary": ("summarize",),
     "training": ("RegressionRecipe", "predict_ages"),
 }

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from boneage_regression.errors import CalibrationError
 
-__all__ = ["MAX_AGE_MONTHS", "Calibration", "calibrate", "conformal_half_width"]
+__all__ = ["MAX_AGE_MONTHS", "Calibration", "calibrate", "conformal_half_width", "cross_conformal"]
 
 MAX_AGE_MONTHS = 228.0
 """Where the Greulich-Pyle scale ends: 19 years. Ages and intervals are cut to 0..228."""
@@ -149,6 +149,49 @@ def calibrate(
     # Never narrower without the sex: knowing less must not look like knowing more.
     widest = tuple(max(pair) for pair in zip(with_sex, without, strict=True))
     return Calibration(level, edges, with_sex, widest, len(true))
+
+
+def cross_conformal(
+    truth: ArrayLike,
+    known: ArrayLike,
+    unknown: ArrayLike,
+    folds: ArrayLike,
+    *,
+    level: float = 0.9,
+    max_groups: int = 4,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The interval of each case by a calibration on the other folds: tells whether the intervals hold (Vovk 2015).
+
+    Args:
+        truth: True ages, months, shape (n,).
+        known: Ages told with the sex given, each by a network that had not seen the case, shape (n,).
+        unknown: Ages told of the same cases without the sex, shape (n,).
+        folds: The fold of each case, shape (n,); at least two different ones.
+        level: Wanted coverage.
+        max_groups: As of `calibrate`.
+
+    Returns:
+        Intervals with and without the sex, months, each of shape (n, 2): lower and upper end.
+
+    Raises:
+        CalibrationError: As `calibrate`, or folds that do not fit.
+    """
+    true, told, told_without = (np.asarray(values, np.float64) for values in (truth, known, unknown))
+    of_fold = np.asarray(folds)
+    if of_fold.shape != true.shape or len(np.unique(of_fold)) < 2:
+        raise CalibrationError(
+            f"a fold for each case, of at least two. Received: shape {of_fold.shape}, {len(np.unique(of_fold))} folds"
+        )
+    with_sex, without = np.empty((len(true), 2)), np.empty((len(true), 2))
+    for fold in np.unique(of_fold):
+        own = of_fold == fold
+        calibration = calibrate(
+            true[~own], told[~own], told_without[~own], level=level, max_groups=max_groups
+        )
+        for index in np.flatnonzero(own):
+            with_sex[index] = calibration.interval(told[index], sex_known=True)
+            without[index] = calibration.interval(told_without[index], sex_known=False)
+    return with_sex, without
 
 
 def _group_edges(told: NDArray[np.float64], groups: int) -> tuple[float, ...]:

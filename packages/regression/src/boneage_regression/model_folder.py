@@ -19,7 +19,15 @@ from typing import Any
 
 from boneage_regression.errors import ModelError
 
-__all__ = ["FORMAT", "GRAPH", "check_file", "read_metadata", "weights_name", "write_model_folder"]
+__all__ = [
+    "FORMAT",
+    "GRAPH",
+    "check_file",
+    "copy_model_folder",
+    "read_metadata",
+    "weights_name",
+    "write_model_folder",
+]
 
 FORMAT = "boneage-regression/1"
 GRAPH = "model.onnx"
@@ -58,6 +66,32 @@ def write_model_folder(folder: Path, fill: Callable[[Path], dict[str, Any]]) -> 
         new.rename(folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def copy_model_folder(source: Path, folder: Path, changes: dict[str, Any]) -> None:
+    """Copy a model folder with all that lies in it, and change what its model.json says; see `write_model_folder`.
+
+    Args:
+        source: A model folder.
+        folder: Where the copy shall stand; the source's own place, too.
+        changes: Fields of model.json that are added, or replaced.
+
+    Raises:
+        ModelError: The source is no model folder, or a file in it is not the one that was written.
+    """
+    metadata = read_metadata(source)
+
+    def fill(new: Path) -> dict[str, Any]:
+        names = {path.relative_to(source).as_posix() for path in _files(source)} - {_METADATA}
+        # The graph must be there; weights, which only training reads, may have been left behind.
+        for name in sorted({GRAPH} | (names & set(metadata["files"]))):
+            check_file(source, metadata, name)
+        for name in names:
+            (new / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / name, new / name)
+        return metadata | changes
+
+    write_model_folder(folder, fill)
 
 
 def read_metadata(folder: Path) -> dict[str, Any]:

@@ -30,6 +30,7 @@ Row = dict[str, Any]
 """``case_id``; ``input``, PNG bytes or uint8 (height, width); ``male``, bool or None; ``age_months``."""
 
 _PREDICT_BATCH = 32
+_TINY = 1e-6
 _AUGMENTATION = Augmentation(
     max_angle_deg=10.0, max_scale=0.08, max_shift=0.04, mirror=True, gamma=0.3, contrast=0.15, noise=0.02
 )
@@ -56,6 +57,7 @@ class RegressionRecipe:
         averaging: Decay of the running average of the weights; 0 for none.
         monitor: The validation figure that chooses the epoch; None keeps the last.
         patience: Epochs without a better figure after which training ends; None never ends it early.
+        precision: In which images are convolved in training, see `cnn.build_cnn`.
         seed: Of weights, dropout, order and augmentation.
     """
 
@@ -75,6 +77,7 @@ class RegressionRecipe:
     averaging: float = 0.99
     monitor: str | None = None
     patience: int | None = None
+    precision: str = "float32"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -121,7 +124,23 @@ class RegressionRecipe:
             dense_width=self.dense_width,
             dropout=self.dropout,
             seed=self.seed,
+            precision=self.precision,
         )
+
+    def finished(self, model: Any) -> Any:
+        """The network as it is used: of full precision, with weights that half precision can hold.
+
+        So an export can store the weights in half the space, and still answers the same.
+
+        Args:
+            model: As this recipe built and trained it; it stays as it is.
+        """
+        plain = dataclasses.replace(self, precision="float32").build_model()
+        plain.set_weights(model.get_weights())
+        _round(plain)
+        _even_scales(plain)
+        _round(plain)
+        return plain
 
     def optimizer(self, steps_per_epoch: int) -> Any:
         """AdamW, the learning rate rising shortly, then falling by a cosine (Loshchilov and Hutter 2019)."""
@@ -181,6 +200,37 @@ class RegressionRecipe:
             "sex": np.array([encode_sex(male)], np.float32),
         }
         return inputs, np.array([target], np.float32)
+
+
+def _round(model: Any) -> None:
+    """Brings all weights but moving variances to what half precision can hold."""
+    for variable in model.weights:
+        if variable.name != "moving_variance":
+            variable.assign(variable.numpy().astype(np.float16).astype(np.float32))
+
+
+def _even_scales(model: Any) -> None:
+    """Makes each convolution's channels so large that the normalisation after it multiplies them by a power of two.
+
+    A graph's writer puts that factor into the kernel; by a power of two what half precision holds stays so. What the
+    network answers does not change, nor what it learns: normalisation takes any size of a channel away.
+    """
+    for layer in model.layers:
+        source = (
+            layer.input._keras_history.operation if type(layer).__name__ == "BatchNormalization" else None
+        )
+        if type(source).__name__ != "Conv2D":
+            continue
+        gamma, variance = layer.gamma.numpy(), layer.moving_variance.numpy()
+        factor = np.abs(gamma) / np.sqrt(variance + layer.epsilon)
+        wanted = 2.0 ** np.round(np.log2(np.maximum(factor, _TINY)))
+        live = factor > _TINY
+        size = np.where(live, factor / wanted, 1).astype(np.float32)
+        source.kernel.assign(source.kernel.numpy() * size)
+        source.bias.assign(source.bias.numpy() * size)
+        layer.moving_mean.assign(layer.moving_mean.numpy() * size)
+        even = np.square(gamma.astype(np.float64) / wanted) - layer.epsilon
+        layer.moving_variance.assign(np.where(live & (even > 0), even, variance).astype(np.float32))
 
 
 def encode_sex(male: bool | None) -> float:
