@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boneage_regression.errors import ModelError, RecipeError, RegressionError
@@ -204,12 +204,41 @@ def test_finished_networks_take_half_the_space_and_answer_the_same(tmp_path, rec
     assert told == pytest.approx(predict_ages(finished, recipe, [row])[0], abs=0.01)
 
 
-def test_finishing_rounds_weights_to_half_precision_and_leaves_the_trained_network_alone(networks, recipes):
-    before = networks[0].get_weights()
-    after = recipes[0].finished(networks[0]).get_weights()
-    assert all(np.array_equal(a, b) for a, b in zip(before, networks[0].get_weights(), strict=True))
-    assert all(np.array_equal(w, w.astype(np.float16).astype(np.float32)) for w in after)
-    assert all(a == pytest.approx(b, rel=2**-11, abs=2**-25) for a, b in zip(after, before, strict=True))
+def _trained_for_a_while(recipe, seed):
+    """A network whose normalisation has seen something, as after a training."""
+    rng = np.random.default_rng(seed)
+    model = recipe.build_model()
+    for variable in model.weights:
+        shape, name = tuple(variable.shape), variable.name
+        if name == "moving_variance":
+            variable.assign(rng.uniform(0.05, 4, shape))
+        elif name in ("gamma", "beta", "bias", "moving_mean"):
+            variable.assign(variable.numpy() + rng.normal(0, 0.3, shape))
+    return model
+
+
+@given(seeds)
+@settings(max_examples=5, deadline=None)
+def test_finishing_changes_what_a_network_answers_by_rounding_alone(recipes, seed):
+    recipe = dataclasses.replace(recipes[0], architecture="boneage")
+    trained = _trained_for_a_while(recipe, seed)
+    before = trained.get_weights()
+    finished = recipe.finished(trained)
+    assert all(np.array_equal(a, b) for a, b in zip(before, trained.get_weights(), strict=True))
+    rows = [{"case_id": str(i), "input": _image(seed + i), "male": bool(i % 2)} for i in range(4)]
+    told, rounded = (predict_ages(model, recipe, rows) for model in (trained, finished))
+    assert rounded == pytest.approx(told, rel=0.02, abs=0.5)
+    for variable in finished.weights:
+        if variable.name != "moving_variance":
+            value = variable.numpy()
+            assert np.array_equal(value, value.astype(np.float16).astype(np.float32))
+    for layer in finished.layers:
+        if (
+            type(layer).__name__ == "BatchNormalization"
+            and "conv" in layer.input._keras_history.operation.name
+        ):
+            factor = np.abs(layer.gamma.numpy()) / np.sqrt(layer.moving_variance.numpy() + layer.epsilon)
+            assert np.log2(factor) == pytest.approx(np.round(np.log2(factor)), abs=1e-5)
 
 
 def test_a_written_digest_is_of_everything_else(model_folder):

@@ -160,7 +160,11 @@ def ridge_answers(outcomes: Sequence[Outcome], features: Mapping[str, np.ndarray
         seen = [(features[case_id], age) for case_id, fold, age in labelled if fold not in (held, -1)]
         unseen = [case_id for case_id, fold, _ in labelled if fold == held]
         if len(seen) >= _LEAST_TO_FIT:
-            ages = ridge_ages(*zip(*seen, strict=True), [features[case_id] for case_id in unseen])
+            ages = ridge_ages(
+                [feature for feature, _ in seen],
+                [age for _, age in seen],
+                [features[case_id] for case_id in unseen],
+            )
             told |= dict(zip(unseen, map(float, ages), strict=True))
     return told
 
