@@ -1,5 +1,7 @@
 """On drawn hands, with the shipped model; graphs whose answer is known beforehand are in train/test_saliency.py."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,12 +10,13 @@ from hypothesis import strategies as st
 from boneage_imaging.phantom import draw_case
 from boneage_regression.errors import RegressionError
 from boneage_regression.inference import Regressor, default_model, open_session
-from boneage_regression.model_folder import GRAPH
+from boneage_regression.model_folder import GRAPH, read_metadata
 from boneage_regression.saliency import PARTS, cover, divide, find_hand, saliency_map, strongest_part
 
 from .strategies import prepared_hands, seeds
 
 MOST_RUNS = 150
+SIZE = tuple(read_metadata(default_model())["input_size"])
 
 
 class CountingSession:
@@ -27,7 +30,7 @@ class CountingSession:
         return self.session.run(names, inputs)
 
 
-def phantom_hand(index, size=(128, 128)):
+def phantom_hand(index, size=SIZE):
     drawn = draw_case(5, index, size=size)
     return np.where(drawn.mask, drawn.image, 0).astype(np.uint8)
 
@@ -165,9 +168,9 @@ def test_covering_the_strongest_tenth_moves_the_age_more_than_a_tenth_by_chance(
     assert np.median(ratios) >= 3
 
 
-@pytest.mark.parametrize("image", [np.zeros((8, 8), np.uint8), np.zeros((128, 128), np.float32), None])
+@pytest.mark.parametrize("image", [np.zeros((8, 8), np.uint8), np.zeros(SIZE, np.float32), None])
 def test_another_image_is_refused(regressor, image):
-    with pytest.raises(RegressionError, match=r"of shape \(128, 128\)\. Received"):
+    with pytest.raises(RegressionError, match=rf"of shape {re.escape(str(SIZE))}\. Received"):
         saliency_map(regressor, image, "F")
 
 

@@ -216,9 +216,9 @@ def _even_scales(model: Any) -> None:
     network answers does not change, nor what it learns: normalisation takes any size of a channel away.
     """
     for layer in model.layers:
-        source = (
-            layer.input._keras_history.operation if type(layer).__name__ == "BatchNormalization" else None
-        )
+        if type(layer).__name__ != "BatchNormalization":
+            continue
+        source = layer.input._keras_history.operation
         if type(source).__name__ != "Conv2D":
             continue
         gamma, variance = layer.gamma.numpy(), layer.moving_variance.numpy()
