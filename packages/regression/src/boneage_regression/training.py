@@ -224,13 +224,13 @@ def _even_scales(model: Any) -> None:
         gamma, variance = layer.gamma.numpy(), layer.moving_variance.numpy()
         factor = np.abs(gamma) / np.sqrt(variance + layer.epsilon)
         wanted = 2.0 ** np.round(np.log2(np.maximum(factor, _TINY)))
-        live = factor > _TINY
+        even = np.square(gamma.astype(np.float64) / wanted) - layer.epsilon
+        live = (factor > _TINY) & (even > 0)  # no variance is below 0: what hardly varies stays as it is
         size = np.where(live, factor / wanted, 1).astype(np.float32)
         source.kernel.assign(source.kernel.numpy() * size)
         source.bias.assign(source.bias.numpy() * size)
         layer.moving_mean.assign(layer.moving_mean.numpy() * size)
-        even = np.square(gamma.astype(np.float64) / wanted) - layer.epsilon
-        layer.moving_variance.assign(np.where(live & (even > 0), even, variance).astype(np.float32))
+        layer.moving_variance.assign(np.where(live, even, variance).astype(np.float32))
 
 
 def encode_sex(male: bool | None) -> float:
