@@ -3,6 +3,9 @@
 import contextlib
 import functools
 import math
+import os
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -196,6 +199,35 @@ def test_fingers_together_still_show_their_end(index, angle_deg, gap):
 def test_few_pixels_tell_nearly_the_same_angle(index, angle_deg):
     mask = rotate(hand(index).mask, angle_deg)
     assert apart(orientation(mask, side=40).angle_deg, orientation(mask).angle_deg) < 4
+
+
+_POSES = """
+import cv2, numpy as np
+from boneage_imaging.alignment import orientation
+from boneage_imaging.errors import AlignmentError
+for seed in range(20):
+    noise = np.random.default_rng(seed).normal(size=(96, 80)).astype(np.float32)
+    try:
+        print(orientation(cv2.GaussianBlur(noise, (0, 0), 7) > 0))
+    except AlignmentError as error:
+        print(error)
+"""
+
+
+def test_shapes_without_a_balance_have_the_same_pose_on_any_processor():
+    """Linear algebra has kernels for each processor; their last digits must not turn a hand."""
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", _POSES],
+            env={**os.environ, "OPENBLAS_CORETYPE": kind},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for kind in ("Haswell", "Nehalem")
+    ]
+    assert told[0].count("Pose") > 5
+    assert told[0] == told[1]
 
 
 def test_too_few_pixels_are_refused():

@@ -50,6 +50,8 @@ _MIN_PIXELS = 64
 _AXIS_REACH = 2.4  # palm radii
 _MAX_ROUNDS = 20
 _STEP_DEG = 0.05  # the balance holds when it asks for less
+# Digits that every processor agrees on: from step to step, those beyond could grow into another pose.
+_DIGITS = 6
 # Both sets of weights are fitted (ridge and logistic regression, `benchmarks/alignment_weights.py`) to
 # turned, mirrored, cut, frayed and closed copies of hand-drawn outlines of radiographs of the RSNA Pediatric
 # Bone Age Challenge: the 44 of 75 with even sha256(id). `benchmarks/alignment.py` gives the errors on these
@@ -141,7 +143,7 @@ def orientation(mask: Mask, *, side: int = _WORK_SIDE) -> Pose:
         raise ParameterError("side", f"at least {_MIN_SIDE} pixels", side)
     shape = _measure(mask, side)
     angles = _balances(shape)
-    evidence = [float(np.dot(_EVIDENCE_WEIGHTS, _evidence(shape, angle))) for angle in angles]
+    evidence = [_weighed(_EVIDENCE_WEIGHTS, _evidence(shape, angle)) for angle in angles]
     best = int(np.argmax(evidence))
     rivals = [
         value for angle, value in zip(angles, evidence, strict=True) if _apart(angle, angles[best]) > 60
@@ -250,13 +252,14 @@ def _measure(mask: Mask, side: int = _WORK_SIDE) -> _Shape:
         )
     # The mean over the deepest part: the deepest pixel alone jumps along a plateau when the mask is turned.
     weight = np.maximum(0.0, depth - 0.9 * radius)
-    x, y = float(weight @ columns / weight.sum()), float(weight @ rows / weight.sum())
+    x, y = (_weighed(weight, places) / float(weight.sum()) for places in (columns, rows))
+    centre = apply_points(invert_matrix(to_work), [x, y])[0]
     return _Shape(
         x=np.asarray((columns - x) / radius, np.float64),
         y=np.asarray((y - rows) / radius, np.float64),
         thickness=depth / radius,
         grain=1 / radius,
-        palm_centre_xy=apply_points(invert_matrix(to_work), [x, y])[0],
+        palm_centre_xy=np.round(centre, _DIGITS),
         palm_radius=radius / math.sqrt(np.linalg.det(to_work[:, :2])),
     )
 
@@ -283,29 +286,30 @@ def _axis(shape: _Shape) -> float:
     near = np.hypot(shape.x, shape.y) < _AXIS_REACH
     if np.count_nonzero(near) < 2:
         raise AlignmentError("the mask has no palm: it bends around its own middle")
-    (xx, xy), (_, yy) = np.cov(shape.x[near], shape.y[near])
+    x, y = shape.x[near] - shape.x[near].mean(), shape.y[near] - shape.y[near].mean()
+    xx, xy, yy = (_weighed(a, b) / (len(x) - 1) for a, b in ((x, x), (x, y), (y, y)))
     spread = math.hypot((xx - yy) / 2, xy)
     stretch = ((xx + yy) / 2 + spread) / max((xx + yy) / 2 - spread, 1e-12)
     if stretch < _MIN_STRETCH:
         raise AlignmentError(
             f"the mask has no axis: its second moments differ by a factor of {stretch:.2f} only"
         )
-    return math.degrees(0.5 * math.atan2(2 * xy, xx - yy)) - 90
+    return round(math.degrees(0.5 * math.atan2(2 * xy, xx - yy)) - 90, _DIGITS)
 
 
 def _balances(shape: _Shape) -> list[float]:
     """The angles at which the hand may be in balance, from three starts; any two may agree."""
     axis = _axis(shape)
     # Most of the outline lies towards open fingers, also where a spread thumb misleads the axis.
-    upward, leftward = (_EVIDENCE_WEIGHTS[:2] @ _evidence(shape, angle)[:2] for angle in (0, 90))
-    outline = math.degrees(math.atan2(leftward, upward))
+    upward, leftward = (_weighed(_EVIDENCE_WEIGHTS[:2], _evidence(shape, angle)[:2]) for angle in (0, 90))
+    outline = round(math.degrees(math.atan2(leftward, upward)), _DIGITS)
     return [_balanced(shape, start) for start in (axis, axis + 180, outline)]
 
 
 def _balanced(shape: _Shape, angle_deg: float) -> float:
     """The angle next to this one at which the hand is in balance."""
     for _ in range(_MAX_ROUNDS):
-        step = float(_BALANCE_WEIGHTS @ _moments(shape, angle_deg))
+        step = _weighed(_BALANCE_WEIGHTS, _moments(shape, angle_deg))
         angle_deg += step
         if abs(step) < _STEP_DEG:
             break
@@ -368,7 +372,7 @@ def _pose(shape: _Shape, angle_deg: float, certainty: float) -> Pose:
     ((x, y),) = apply_points(to_source, [(left + right) / 2, -(top + bottom) / 2])
     return Pose(
         angle_deg=angle_deg,
-        centre=(float(y), float(x)),
+        centre=(round(float(y), _DIGITS), round(float(x), _DIGITS)),
         size=(
             (top - bottom + shape.grain) * shape.palm_radius,
             (right - left + shape.grain) * shape.palm_radius,
@@ -377,6 +381,11 @@ def _pose(shape: _Shape, angle_deg: float, certainty: float) -> Pose:
         palm_radius=shape.palm_radius,
         certainty=certainty,
     )
+
+
+def _weighed(weights: _Vector, values: npt.NDArray[np.generic]) -> float:
+    """The sum of weights times values, without the kernels of linear algebra, that differ by processor."""
+    return round(float((weights * values).sum()), _DIGITS)
 
 
 def _apart(first_deg: float, second_deg: float) -> float:
