@@ -99,7 +99,7 @@ def train_cnn(train: list[Case], test: list[Case], epochs: int) -> float:
     recipe = RegressionRecipe(epochs=epochs, dropout=0.0).fitted(ages, size=train[0].hand.shape)
     model = recipe.build_model()
     model.compile(optimizer=recipe.optimizer(-(-len(train) // recipe.batch_size)), loss=recipe.loss)
-    target = (ages - recipe.mean_months) / recipe.spread_months
+    target = np.stack([(ages - recipe.mean_months) / recipe.spread_months, [c.sex for c in train]], axis=1)
     model.fit(inputs(train), target, batch_size=recipe.batch_size, epochs=epochs, verbose=2)
     predicted = model.predict(inputs(test), verbose=0)[:, 0] * recipe.spread_months + recipe.mean_months
     return float(np.abs(predicted - [case.age_months for case in test]).mean())

@@ -22,7 +22,6 @@ class PlainRecipe(RegressionRecipe):
 
     is_scaled: bool = False
     sex_given: bool = False
-    sex_dropout: float = 0.0
     averaging: float = 0.0
 
     def fitted(self, ages_months: ArrayLike, *, size: tuple[int, int] | None = None) -> RegressionRecipe:
@@ -37,7 +36,7 @@ class PlainRecipe(RegressionRecipe):
     def loss(self, target: Any, output: Any) -> Any:
         from keras import ops
 
-        return ops.square(ops.reshape(output, (-1,)) - ops.reshape(target, (-1,)))
+        return ops.square(output[:, 0] - target[:, 0])
 
     def prepare(self, row: Row, seed: int, epoch: int | None) -> Any:
         return super().prepare(row if self.sex_given else row | {"male": None}, seed, epoch)

@@ -1,11 +1,12 @@
 """A first training of the age network on squashed thumbnails: `python benchmarks/pretrain_regression.py DATA FOLDER`.
 
-    python benchmarks/pretrain_regression.py DATA FOLDER [--config benchmarks/pretraining.toml] [--threads 2]
+    python benchmarks/pretrain_regression.py DATA FOLDER [--config benchmarks/pretraining.toml] [--init MODEL]
     boneage train-regression DATA/images DATA/labels.csv --init FOLDER/model --config benchmarks/regression.toml ...
 
 DATA holds `thumbs100.npz` (id, boneage, male, image, original_hw) and `images/`. No id in `images/` is trained on, so
 that every fold of these, and the held-out part, stay unseen. One thumbnail in twenty, by the hash of its id, tells how
-far the network is. FOLDER keeps the prepared hands and checkpoints: the same command goes on.
+far the network is. FOLDER keeps the prepared hands and checkpoints: the same command goes on. `--init`: a model folder
+to start from, that has not seen these ids either.
 """
 
 import argparse
@@ -87,6 +88,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--config", type=Path, default=Path(__file__).with_name("pretraining.toml"))
+    parser.add_argument("--init", type=Path)
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
     config = load_config(given.config, preset="standard")
@@ -98,6 +100,7 @@ def main() -> None:
 
 
 def train(given: argparse.Namespace, config: RunConfig, rows: list[dict[str, Any]]) -> None:
+    from boneage_regression.exporting import initial_weights
     from boneage_regression.training import export, predict_ages
     from boneage_sparkrun import Checkpoints, ListFeed, fit
 
@@ -119,6 +122,7 @@ def train(given: argparse.Namespace, config: RunConfig, rows: list[dict[str, Any
         validation=inner,
         checkpoints=Checkpoints(given.folder / "checkpoints"),
         progress=tell,
+        initial=initial_weights(given.init, recipe) if given.init else None,
         threads=given.threads,
     )
     model = recipe.finished(result.model)

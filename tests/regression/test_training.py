@@ -44,11 +44,11 @@ def test_training_examples_are_varied_by_seed_epoch_and_case_alone(seed, epoch):
         assert not np.array_equal(one["image"], other["image"])
 
 
-def test_the_sex_is_hidden_from_its_share_of_examples_and_never_changed():
-    recipe = dataclasses.replace(RECIPE, sex_dropout=0.3)
-    shown = [recipe.prepare(_row(male=False), 0, epoch)[0]["sex"][0] for epoch in range(1, 801)]
-    assert set(shown) == {0.0, -1.0}
-    assert np.mean(np.array(shown) == 0.0) == pytest.approx(0.3, abs=0.05)
+@pytest.mark.parametrize(("male", "code"), [(True, 1.0), (False, -1.0), (None, 0.0)])
+def test_the_sex_is_given_and_is_to_be_told_too(male, code):
+    inputs, target = RECIPE.prepare(_row(male=male), 0, 1)
+    assert inputs["sex"].tolist() == [code]
+    assert target[1] == code
 
 
 def test_a_png_is_as_good_as_an_array():
@@ -70,8 +70,10 @@ def test_fitted_standardises_the_training_ages(ages):
 
 def test_the_metric_is_in_months():
     recipe = dataclasses.replace(RECIPE, spread_months=40.0)
-    figures = recipe.metrics(np.array([[0.0], [1.0]]), np.array([[0.5], [-1.0]]))
+    target, output = np.array([[0.0, 1.0], [1.0, -1.0]]), np.array([[0.5, 1.0, 9.0], [-1.0, 1.0, 9.0]])
+    figures = recipe.metrics(target, output)
     assert figures["mad"].tolist() == [20.0, 80.0]
+    assert figures["mad_without_sex"].tolist() == [40.0, 0.0]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,14 @@ def test_a_row_that_will_not_do_is_refused_by_name(wrong):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"spread_months": 0.0}, {"sex_dropout": 1.0}, {"loss_delta": 0.0}, {"learning_rate": -1.0}]
+    "wrong",
+    [
+        {"spread_months": 0.0},
+        {"blind_share": 1.1},
+        {"sex_weight": -1.0},
+        {"loss_delta": 0.0},
+        {"learning_rate": -1.0},
+    ],
 )
 def test_a_recipe_that_will_not_do_is_refused(wrong):
     with pytest.raises(RecipeError, match="Received"):

@@ -16,11 +16,22 @@ def _row(**changes):
 
 
 def test_the_loss_is_one_number_per_example_square_near_the_truth_and_straight_far_off():
-    recipe = dataclasses.replace(RECIPE, loss_delta=0.5)
     errors = np.array([0.0, 0.1, -0.1, 0.5, 2.0, -4.0], np.float32)
-    loss = np.asarray(recipe.loss(np.zeros((6, 1), np.float32), errors[:, None]))
-    assert loss.shape == (6,)
-    assert loss == pytest.approx([0, 0.01, 0.01, 0.25, 1.75, 3.75])
+    wanted = np.array([0, 0.01, 0.01, 0.25, 1.75, 3.75])
+    none = np.zeros_like(errors)
+    for share, told in ((0.0, (errors, none)), (1.0, (none, errors)), (0.3, (errors, errors))):
+        recipe = dataclasses.replace(RECIPE, loss_delta=0.5, blind_share=share)
+        loss = np.asarray(recipe.loss(np.zeros((6, 2), np.float32), np.stack([*told, none], axis=1)))
+        assert loss.shape == (6,)
+        assert loss == pytest.approx(wanted)
+
+
+def test_telling_the_sex_wrongly_costs_where_it_is_known():
+    recipe = dataclasses.replace(RECIPE, sex_weight=0.5)
+    target = np.array([[0, 1], [0, -1], [0, -1], [0, 0]], np.float32)
+    output = np.array([[0, 0, 4], [0, 0, -4], [0, 0, 4], [0, 0, 4]], np.float32)
+    wanted = 0.5 * np.log1p(np.exp([-4, -4, 4])).astype(np.float32)
+    assert np.asarray(recipe.loss(target, output)) == pytest.approx([*wanted, 0])
 
 
 def test_the_learning_rate_rises_then_falls_to_almost_nothing():

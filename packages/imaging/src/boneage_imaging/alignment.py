@@ -20,7 +20,7 @@ turned or mirrored answer by construction, up to the grid of pixels.
 
 import math
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -383,7 +383,7 @@ def _pose(shape: _Shape, angle_deg: float, certainty: float) -> Pose:
     )
 
 
-def _weighed(weights: _Vector, values: npt.NDArray[np.generic]) -> float:
+def _weighed(weights: _Vector, values: npt.NDArray[Any]) -> float:
     """The sum of weights times values, without the kernels of linear algebra, that differ by processor."""
     return round(float((weights * values).sum()), _DIGITS)
 

@@ -5,7 +5,8 @@ does not know which of the two it holds:
 
 - ``image``: float32 (height, width, 1), gray values 0 to 255 as stored; the net normalises them itself;
 - ``sex``: float32 (1,), +1 male, -1 female, 0 not known;
-- output: float32 (1,), the age, standardised (the recipe holds mean and spread).
+- output: float32 (3,): the age told with the sex as given, the age told without it, both standardised (the recipe
+  holds mean and spread), and how male the hand looks (log odds). A hand of unknown sex has one age twice.
 
 Plain ``keras.layers``: the same code builds under TensorFlow, JAX and PyTorch.
 """
@@ -56,7 +57,7 @@ def build_cnn(
             half the time on CPUs and GPUs that know it; weights and the last layers stay float32.
 
     Returns:
-        A ``keras.Model`` with inputs ``{"image", "sex"}`` and an output of shape (batch, 1).
+        A ``keras.Model`` with inputs ``{"image", "sex"}`` and an output of shape (batch, 3).
 
     Raises:
         RecipeError: Unknown architecture or precision, or a size that cannot be pooled four times.
@@ -76,8 +77,8 @@ def build_cnn(
     sex = keras.Input((1,), name="sex")
     scaled = keras.layers.Rescaling(_GRAY_SCALE, name="scale")(image)
     features = ARCHITECTURES[architecture](scaled, seeds, precision)
-    age = _join_sex(features, sex, dense_width, dropout, seeds)
-    return keras.Model({"image": image, "sex": sex}, age, name=architecture)
+    answers = _answer(features, sex, dense_width, dropout, seeds)
+    return keras.Model({"image": image, "sex": sex}, answers, name=architecture)
 
 
 def _report_features(image: Any, seeds: Iterator[int], precision: str) -> Any:
@@ -150,28 +151,36 @@ def _convolution(
     )
 
 
-def _join_sex(features: Any, sex: Any, width: int, dropout: float, seeds: Iterator[int]) -> Any:
-    """One number from the features and the sex.
+def _answer(features: Any, sex: Any, width: int, dropout: float, seeds: Iterator[int]) -> Any:
+    """The age with the sex and without it, by the same layers, and how male the hand looks.
 
-    A dense layer over [features, sex] is the sum of one over each. Written as that sum, sex keeps weights of
-    a useful size beside thousands of features, and dropout never takes it away.
+    Where the sex is not given, what the hand looks like stands in for it, and that it does is told too. A dense layer
+    over [features, sex] is the sum of one over each. Written as that sum, sex keeps weights of a useful size beside
+    thousands of features, and dropout never takes it away.
     """
     import keras
+    from keras import ops
 
     x = keras.layers.Dropout(dropout, seed=next(seeds))(features) if dropout else features
-    x = keras.layers.Dense(width, kernel_initializer=keras.initializers.HeNormal(seed=next(seeds)))(x)
-    joined = keras.layers.Dense(
+    hand = keras.layers.Dense(width, kernel_initializer=keras.initializers.HeNormal(seed=next(seeds)))(x)
+    looks_male = keras.layers.Dense(1, kernel_initializer="zeros", name="looks_male")(x)
+    join = keras.layers.Dense(
         width,
         use_bias=False,
         kernel_initializer=keras.initializers.RandomNormal(stddev=0.3, seed=next(seeds)),
-    )(sex)
-    x = keras.layers.ReLU()(keras.layers.Add(name="join_sex")([x, joined]))
-    if dropout:
-        x = keras.layers.Dropout(dropout, seed=next(seeds))(x)
-    output = keras.layers.Dense(
+        name="join_sex",
+    )
+    drop = keras.layers.Dropout(dropout, seed=next(seeds)) if dropout else keras.layers.Identity()
+    tell = keras.layers.Dense(
         1, kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)), name="age"
     )
-    return output(x)
+    seen = keras.layers.Activation("tanh")(looks_male)
+    unknown = 1 - ops.abs(sex)
+    ages = [
+        tell(drop(ops.relu(hand + join(ops.concatenate([used, hidden], axis=-1)))))
+        for used, hidden in ((sex + unknown * seen, unknown), (seen, ops.ones_like(sex)))
+    ]
+    return ops.concatenate([*ages, looks_male], axis=-1)
 
 
 ARCHITECTURES: dict[str, Callable[[Any, Iterator[int], str], Any]] = {

@@ -148,7 +148,7 @@ def _write_graph(models: Sequence[Any], recipes: Sequence[RegressionRecipe], pat
         copy.set_weights(model.get_weights())
         copy.name = f"network_{index}"
         months = keras.layers.Rescaling(recipe.spread_months, recipe.mean_months, name=f"months_{index}")
-        ages.append(months(copy({"image": image, "sex": sex})))
+        ages.append(months(copy({"image": image, "sex": sex})[:, :1]))
     mean = keras.layers.Average(name="age_months")(ages) if len(ages) > 1 else ages[0]
     together = keras.Model({"image": image, "sex": sex}, mean)
     together({"image": np.zeros((1, *size, 1), np.float32), "sex": np.zeros((1, 1), np.float32)})
@@ -195,7 +195,7 @@ def _check_graph(
     wanted = np.mean(
         [
             r.mean_months
-            + r.spread_months * np.asarray(m({"image": images, "sex": sexes}, training=False)).ravel()
+            + r.spread_months * np.asarray(m({"image": images, "sex": sexes}, training=False))[:, 0]
             for m, r in zip(models, recipes, strict=True)
         ],
         axis=0,

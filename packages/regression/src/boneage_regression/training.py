@@ -48,7 +48,8 @@ class RegressionRecipe:
         mean_months: Mean age of the training part; see `fitted`.
         spread_months: Standard deviation of the ages of the training part.
         loss_delta: Where Huber's loss turns from square to straight, in standard deviations of age.
-        sex_dropout: Share of training examples whose sex is hidden, so that the net can answer without it.
+        blind_share: Of the loss, for the age told without the sex; the rest is for the age told with it.
+        sex_weight: Of the loss for telling the sex, which serves the age told without it.
         augmentation: How training images are varied.
         epochs: Passes over the training part.
         batch_size: Images per step.
@@ -68,7 +69,8 @@ class RegressionRecipe:
     mean_months: float = 127.0
     spread_months: float = 41.0
     loss_delta: float = 0.3
-    sex_dropout: float = 0.2
+    blind_share: float = 0.5
+    sex_weight: float = 0.1
     augmentation: Augmentation = _AUGMENTATION
     epochs: int = 40
     batch_size: int = 8
@@ -83,8 +85,12 @@ class RegressionRecipe:
     def __post_init__(self) -> None:
         if not self.spread_months > 0:
             raise RecipeError(f"spread_months must be above 0. Received: {self.spread_months!r}")
-        if not 0 <= self.sex_dropout < 1:
-            raise RecipeError(f"sex_dropout must lie in 0 <= sex_dropout < 1. Received: {self.sex_dropout!r}")
+        if not 0 <= self.blind_share <= 1:
+            raise RecipeError(
+                f"blind_share must lie in 0 <= blind_share <= 1. Received: {self.blind_share!r}"
+            )
+        if not self.sex_weight >= 0:
+            raise RecipeError(f"sex_weight must be at least 0. Received: {self.sex_weight!r}")
         if not (self.loss_delta > 0 and self.learning_rate > 0):
             raise RecipeError(
                 "loss_delta and learning_rate must be above 0. "
@@ -160,16 +166,27 @@ class RegressionRecipe:
         return optimizer
 
     def loss(self, target: Any, output: Any) -> Any:
-        """Huber's loss per example (1964), over delta: far from the truth it is the absolute difference."""
+        """Per example: Huber's loss of both ages, over delta, and the cross-entropy of the sex where it is known.
+
+        Huber's loss (1964) over delta is the absolute difference far from the truth.
+
+        Args:
+            target: (batch, 2), standardised age and the sex, see `encode_sex`.
+            output: (batch, 3), see `cnn`.
+        """
         from keras import ops
 
-        size = ops.abs(ops.reshape(output, (-1,)) - ops.reshape(target, (-1,)))
+        size = ops.abs(output[:, :2] - target[:, :1])
         square = ops.square(size) / (2 * self.loss_delta)
-        return ops.where(size < self.loss_delta, square, size - self.loss_delta / 2)
+        ages = ops.where(size < self.loss_delta, square, size - self.loss_delta / 2)
+        sex, looks_male = target[:, 1], output[:, 2]
+        doubt = ops.abs(sex) * ops.softplus(-sex * looks_male)
+        return (1 - self.blind_share) * ages[:, 0] + self.blind_share * ages[:, 1] + self.sex_weight * doubt
 
     def metrics(self, target: NDArray[Any], output: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        """``mad``: the absolute difference of each example, in months."""
-        return {"mad": np.abs(output.reshape(-1) - target.reshape(-1)) * self.spread_months}
+        """``mad`` and ``mad_without_sex``: the absolute difference of each example, in months."""
+        known, unknown = (np.abs(output[:, i] - target[:, 0]) * self.spread_months for i in (0, 1))
+        return {"mad": known, "mad_without_sex": unknown}
 
     def prepare(
         self, row: Row, seed: int, epoch: int | None
@@ -182,24 +199,23 @@ class RegressionRecipe:
             epoch: Decides, with seed and case id, how the image is varied; None for validation: not at all.
 
         Returns:
-            Inputs (``image`` (height, width, 1) in 0..255, ``sex`` (1,)) and target (1,), standardised age.
+            Inputs (``image`` (height, width, 1) in 0..255, ``sex`` (1,)) and target (2,), standardised age and sex.
 
         Raises:
             RecipeError: The image has another size or type, or there is no age.
         """
-        image, male = _read_image(row, self.size), row["male"]
+        image, sex = _read_image(row, self.size), encode_sex(row["male"])
         if epoch is not None:
             rng = _generator(seed, epoch, row["case_id"])
             image = apply(sample(self.augmentation, rng, self.size), image)
-            male = None if rng.random() < self.sex_dropout else male
         if row["age_months"] is None:
             raise RecipeError(f"case {row['case_id']}: age_months must be a number of months. Received: None")
         target = (row["age_months"] - self.mean_months) / self.spread_months
         inputs = {
             "image": image[..., None].astype(np.float32),
-            "sex": np.array([encode_sex(male)], np.float32),
+            "sex": np.array([sex], np.float32),
         }
-        return inputs, np.array([target], np.float32)
+        return inputs, np.array([target, sex], np.float32)
 
 
 def _round(model: Any) -> None:
@@ -266,8 +282,8 @@ def _predict_batch(model: Any, recipe: RegressionRecipe, rows: Sequence[Row]) ->
     images = np.stack([_read_image(row, recipe.size) for row in rows])[..., None].astype(np.float32)
     sexes = np.array([[encode_sex(row["male"])] for row in rows], np.float32)
     views = [images, images[:, :, ::-1]] if recipe.augmentation.mirror else [images]
-    told = [np.asarray(model({"image": view, "sex": sexes}, training=False)) for view in views]
-    standardised = np.mean(told, axis=0, dtype=np.float64).reshape(-1)
+    told = [np.asarray(model({"image": view, "sex": sexes}, training=False))[:, 0] for view in views]
+    standardised = np.mean(told, axis=0, dtype=np.float64)
     return recipe.mean_months + recipe.spread_months * standardised
 
 
