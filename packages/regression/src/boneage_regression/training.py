@@ -283,7 +283,7 @@ def _predict_batch(model: Any, recipe: RegressionRecipe, rows: Sequence[Row]) ->
     sexes = np.array([[encode_sex(row["male"])] for row in rows], np.float32)
     views = [images, images[:, :, ::-1]] if recipe.augmentation.mirror else [images]
     told = [np.asarray(model({"image": view, "sex": sexes}, training=False))[:, 0] for view in views]
-    standardised = np.mean(told, axis=0, dtype=np.float64)
+    standardised = np.mean(told, axis=0, dtype=np.float64).reshape(-1)
     return recipe.mean_months + recipe.spread_months * standardised
 
 
