@@ -148,8 +148,8 @@ def _floors(train: Sequence[Outcome], told: Sequence[Outcome], ridge: Mapping[st
 
     The cases are those that the model answered, so that all are scored on the same.
     """
-    seen = _answered(told)
-    answered = [row for row in told if row.truth_months is not None and row.age_months is not None]
+    answered = [row for row in told if _answered([row])]
+    seen = _answered(answered)
     everyone = _median(row.truth_months for row in train)
     boys = _median(row.truth_months for row in train if row.male is True)
     girls = _median(row.truth_months for row in train if row.male is False)
@@ -190,12 +190,17 @@ def _coverage(test: Sequence[Outcome]) -> dict[str, Any]:
     ]
     if not rows:
         return {"count": 0, "coverage": None, "coverage_interval": None, "mean_width": None}
-    held = sum(lower <= truth <= upper for lower, truth, upper in rows)
+    lower, truth, upper = np.array(rows, float).T
+    return _hold((lower <= truth) & (truth <= upper), upper - lower)
+
+
+def _hold(held: np.ndarray, widths: np.ndarray) -> dict[str, Any]:
+    """Figures of intervals: whether each holds the truth, and how wide it is, months."""
     return {
-        "count": len(rows),
-        "coverage": held / len(rows),
-        "coverage_interval": list(share_interval(held, len(rows))),
-        "mean_width": statistics.fmean(upper - lower for lower, _, upper in rows),
+        "count": len(held),
+        "coverage": float(held.mean()),
+        "coverage_interval": list(share_interval(int(held.sum()), len(held))),
+        "mean_width": float(widths.mean()),
     }
 
 
@@ -219,7 +224,7 @@ def interval_figures(
     """
     true, ages = np.asarray(truth, float), np.asarray(told, float)
     held = (intervals[:, 0] <= true) & (true <= intervals[:, 1])
-    width = float(np.mean(intervals[:, 1] - intervals[:, 0]))
+    figures = _hold(held, intervals[:, 1] - intervals[:, 0])
     groups = []
     for name, sex in (("female", False), ("male", True)):
         for low, high in itertools.pairwise(AGE_EDGES_MONTHS):
@@ -228,11 +233,8 @@ def interval_figures(
                 group = f"{name}, told {low:.0f} to {high - 1:.0f} months"
                 groups.append({"group": group, "count": int(own.sum()), "coverage": float(held[own].mean())})
     return {
-        "count": len(true),
-        "coverage": float(held.mean()),
-        "coverage_interval": list(share_interval(int(held.sum()), len(true))),
-        "mean_width": width,
-        "width_over_mad": width / float(np.abs(ages - true).mean()),
+        **figures,
+        "width_over_mad": figures["mean_width"] / float(np.abs(ages - true).mean()),
         "groups": groups,
     }
 
