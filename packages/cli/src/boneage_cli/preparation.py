@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from boneage_cli.errors import ConfigError
+
 __all__ = ["Ingest", "Prepare"]
 
 
@@ -37,6 +39,8 @@ class Prepare:
         tiles: CLAHE's tiles along each side.
         mask: Whether everything outside the hand is blackened.
         align: Whether the hand is turned upright and cropped; otherwise the whole picture is letterboxed.
+        detail: Share of height and width whose detail is kept, above 0 to 1. A network that learnt from small
+            pictures is told more by a sharp one if that shows what they show.
     """
 
     height: int = 128
@@ -46,3 +50,8 @@ class Prepare:
     tiles: int = 8
     mask: bool = True
     align: bool = True
+    detail: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.detail <= 1:
+            raise ConfigError(f"received {self.detail!r} for detail; a share above 0 and up to 1 would do")

@@ -181,7 +181,7 @@ class Prepared:
 
 
 def prepare_image(image: np.ndarray, mask: np.ndarray, settings: Prepare) -> Prepared:
-    """Contrast, mask, turn, crop and size in one resampling.
+    """Contrast, mask, turn, crop and size in one resampling; then less detail, where that is asked for.
 
     Args:
         image: Gray radiograph (height, width), 8 or 16 bit.
@@ -197,14 +197,24 @@ def prepare_image(image: np.ndarray, mask: np.ndarray, settings: Prepare) -> Pre
         gray = clahe(gray, clip_limit=settings.clip_limit, tiles=(settings.tiles, settings.tiles))
     if settings.mask:
         gray = apply_mask(gray, mask, fill=_BLACK)
-    if not settings.align:
-        return Prepared(letterbox(gray, size, fill=_BLACK)[0], letterbox(gray, size)[1].matrix())
+    reason = ""
     try:
-        matrix = alignment_matrix(mask, size)
+        matrix = alignment_matrix(mask, size) if settings.align else None
     except AlignmentError as error:
-        box = letterbox(gray, size, fill=_BLACK)
-        return Prepared(box[0], box[1].matrix(), "warning", f"the hand could not be turned upright: {error}")
-    return Prepared(warp(gray, matrix, size, fill=_BLACK), matrix)
+        matrix, reason = None, f"the hand could not be turned upright: {error}"
+    if matrix is None:
+        prepared, box = letterbox(gray, size, fill=_BLACK)
+        matrix = box.matrix()
+    else:
+        prepared = warp(gray, matrix, size, fill=_BLACK)
+    return Prepared(_coarsen(prepared, settings.detail), matrix, "warning" if reason else "ok", reason)
+
+
+def _coarsen(image: np.ndarray, detail: float) -> np.ndarray:
+    """The image as a smaller one would show it, of that share of its height and width."""
+    height, width = image.shape
+    small = resize(image, (max(round(height * detail), 1), max(round(width * detail), 1)))
+    return resize(small, (height, width))
 
 
 def _gray_range(image: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
