@@ -45,24 +45,46 @@ def prepare_cases(data: Path, folder: Path, size: Size) -> None:
     """
     if all(_path(folder, name, size).exists() for name in PREPARATIONS):
         return
+    height, width = size
+    settings = {
+        name: dataclasses.replace(one, height=height, width=width) for name, one in PREPARATIONS.items()
+    }
+    rows, refused = prepare_part(data, settings)
+    facts = {name: [row[name] for row in rows] for name in _FACTS} | {"refused": np.array(refused, str)}
+    for name in PREPARATIONS:
+        file = io.BytesIO()
+        np.savez(file, input=np.stack([row["inputs"][name] for row in rows]), **facts)
+        Place(_path(folder, name, size)).write_bytes(file.getvalue())
+    print(f"{len(rows)} of {len(rows) + len(refused)} radiographs prepared", file=sys.stderr)
+
+
+def prepare_part(data: Path, settings: dict[str, Prepare]) -> tuple[list[Row], list[str]]:
+    """The cases of the training part, and those of it in which no hand was found.
+
+    Args:
+        data: Holds images/ID.png and labels.csv.
+        settings: How each is prepared, by name.
+
+    Returns:
+        Rows of case_id, fold, age_months, male and inputs (uint8, by name of the preparation); and the other ids.
+    """
     labels = _read_training_part(data)
     ids, ages, males = zip(*[(one.case_id, one.age_months, one.male) for one in labels], strict=True)
     folds = assign_folds(ids, ages, males, FOLDS)
     segmenter = Segmenter.load(find_shipped_segmentation(), threads=1)
-    hands = {one.case_id: _prepare_radiograph(data, one.case_id, segmenter, size) for one in labels}
-    kept = [one for one in labels if hands[one.case_id]]
-    facts = {
-        "case_id": [one.case_id for one in kept],
-        "fold": [folds[one.case_id] for one in kept],
-        "age_months": [one.age_months for one in kept],
-        "male": [one.male for one in kept],
-        "refused": np.array([one.case_id for one in labels if not hands[one.case_id]], str),
-    }
-    for name in PREPARATIONS:
-        file = io.BytesIO()
-        np.savez(file, input=np.stack([hands[one.case_id][name] for one in kept]), **facts)
-        Place(_path(folder, name, size)).write_bytes(file.getvalue())
-    print(f"{len(kept)} of {len(labels)} radiographs prepared", file=sys.stderr)
+    hands = {one.case_id: _prepare_radiograph(data, one.case_id, segmenter, settings) for one in labels}
+    rows = [
+        {
+            "case_id": one.case_id,
+            "fold": folds[one.case_id],
+            "age_months": one.age_months,
+            "male": one.male,
+            "inputs": hands[one.case_id],
+        }
+        for one in labels
+        if hands[one.case_id]
+    ]
+    return rows, [one.case_id for one in labels if not hands[one.case_id]]
 
 
 def read_rows(folder: Path, preparation: str, size: Size) -> list[Row]:
@@ -101,14 +123,12 @@ def _read_training_part(data: Path) -> list[Label]:
     ]
 
 
-def _prepare_radiograph(data: Path, case_id: str, segmenter: Segmenter, size: Size) -> dict[str, np.ndarray]:
+def _prepare_radiograph(
+    data: Path, case_id: str, segmenter: Segmenter, settings: dict[str, Prepare]
+) -> dict[str, np.ndarray]:
     """A radiograph in each preparation; nothing where no hand is found."""
     image, _ = ingest_image((data / "images" / f"{case_id}.png").read_bytes(), Ingest())
     mask, verdict = find_hand(image, segmenter)
     if verdict.status == "refused":
         return {}
-    height, width = size
-    return {
-        name: prepare_image(image, mask, dataclasses.replace(settings, height=height, width=width)).image
-        for name, settings in PREPARATIONS.items()
-    }
+    return {name: prepare_image(image, mask, one).image for name, one in settings.items()}

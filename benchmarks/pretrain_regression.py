@@ -1,7 +1,7 @@
 """A first training of the age network on squashed thumbnails: `python benchmarks/pretrain_regression.py DATA FOLDER`.
 
     python benchmarks/pretrain_regression.py DATA FOLDER [--config benchmarks/pretraining.toml] [--init MODEL]
-    boneage train-regression DATA/images DATA/labels.csv --init FOLDER/model --config benchmarks/regression.toml ...
+    python benchmarks/finish_regression.py DATA OUT FOLDER/model
 
 DATA holds `thumbs100.npz` (id, boneage, male, image, original_hw) and `images/`. No id in `images/` is trained on, so
 that every fold of these, and the held-out part, stay unseen. One thumbnail in twenty, by the hash of its id, tells how

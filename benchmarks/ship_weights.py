@@ -1,13 +1,12 @@
 """Puts a trained model into its package, with its card.
 
     python benchmarks/ship_weights.py segmentation MODEL COMMIT DATA
-    python benchmarks/ship_weights.py regression MODEL COMMIT PRETRAINED
+    python benchmarks/ship_weights.py regression MODEL COMMIT
 
-MODEL: the folder that `boneage train-segmentation` wrote by benchmarks/segmentation.toml, or `boneage train-regression`
-by benchmarks/regression.toml with the shipped segmentation, from the folder PRETRAINED; COMMIT: at which; DATA: a
-folder with images/ID.png. The figure
-in a card is of cases that took no part: for the segmentation it is measured here, on the annotated test part; for the
-regression it is the one out of fold.
+MODEL: the folder that `boneage train-segmentation` wrote by benchmarks/segmentation.toml, or
+benchmarks/finish_regression.py with the shipped segmentation; COMMIT: at which its networks were trained; DATA: a
+folder with images/ID.png. The figure in a card is of cases that took no part in training: for the segmentation it is
+measured here, on the annotated test part; for the regression it is the one on the training part's radiographs.
 """
 
 import json
@@ -89,36 +88,37 @@ def ship_segmentation(model: Path, trained_at: str, data: str) -> None:
 CLAIM = Path(__file__).with_name("claim.md")
 
 
-def ship_regression(model: Path, trained_at: str, pretrained: str) -> None:
+def ship_regression(model: Path, trained_at: str) -> None:
     facts = json.loads((model / "model.json").read_text())
-    summary, first = facts["summary"], json.loads((Path(pretrained) / "model.json").read_text())
-    if summary["started_from"] != first["digest"]:
-        sys.exit(f"{model} did not start from {pretrained}")
+    summary = facts["summary"]
     low, high = summary["mad_interval_months"]
     (height, width), count = facts["input_size"], facts["networks"]
+    networks = (
+        "One compact residual network" if count == 1 else f"The mean of {count} compact residual networks"
+    )
     ship(
         model,
         "regression",
         title="How old the hand is",
-        what=f"The mean of {count} compact residual networks, with sex as a second input; it answers without the sex "
-        "too, less well.",
-        command="python benchmarks/pretrain_regression.py DATA FOLDER`, then `boneage train-regression DATA/images "
-        "DATA/labels.csv --init FOLDER/model --config benchmarks/regression.toml --out MODEL",
+        what=f"{networks}, with sex as a second input; it answers without the sex too, less well.",
+        command="python benchmarks/pretrain_regression.py DATA FIRST`, `python benchmarks/pretrain_regression.py DATA "
+        "SECOND --init FIRST/model --config benchmarks/pretraining_further.toml`, then `python "
+        "benchmarks/finish_regression.py DATA MODEL SECOND/model",
         trained_at=trained_at,
-        trained=f"{first['summary']['cases']} thumbnails of 100 x 100 pixels first, then {summary['cases']} "
-        f"radiographs in {summary['folds']} folds, none of the held-out part",
+        trained=f"{summary['cases']} thumbnails of 100 x 100 pixels; {summary['told']} radiographs with other ids for "
+        "the intervals",
         reached=f"MAD {summary['mad_months']:.2f} months (95 % interval {low:.2f} to {high:.2f}) with the sex and "
-        f"{summary['mad_without_sex_months']:.2f} without, where each network had not seen the case "
+        f"{summary['mad_without_sex_months']:.2f} without, on those {summary['told']}, none of which it was trained on "
         "(benchmarks/results/regression_figures.md, with the held-out part)",
         weak="Weak: the winner of the RSNA challenge is off by 6.8 months on labels of one reader, and a reader by 5 "
         "to 7. Few children under 24 months were seen. Reference standard: Greulich and Pyle readings of one reader.",
         more="\n"
         + CLAIM.read_text(encoding="utf-8").format(
-            cases=summary["cases"],
-            pretrained=first["summary"]["cases"],
+            cases=summary["told"],
+            pretrained=summary["cases"],
             height=height,
             width=width,
-            networks=count,
+            networks=networks,
             parameters=facts["parameters"],
         ),
     )
