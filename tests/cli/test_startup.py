@@ -104,6 +104,32 @@ print("needless:", *sorted({NEEDLESS!r} & set(sys.modules)))
     assert done.stdout.rstrip().endswith("needless:")
 
 
+def test_segment_loads_nothing_that_stores_tables_or_draws(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "hand.png").write_bytes(encode_png(draw_case(3, 0, size=(200, 160)).image))
+    needless = {
+        "pyarrow",
+        "pandas",
+        "rich.progress",
+        "boneage_imaging.phantom",
+        "boneage_segmentation.drawings",
+    }
+    script = f"""
+import sys
+from boneage_cli.main import app
+try:
+    app(["segment", {str(tmp_path / "in")!r}, {str(tmp_path / "out")!r}])
+except SystemExit as end:
+    assert not end.code, end.code
+print("needless:", *sorted({needless!r} & set(sys.modules)))
+"""
+    done = call(script=script)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.rstrip().endswith("needless:")
+    written = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*")}
+    assert written == {"masks", "masked", "masks/hand.png", "masked/hand.png", "segment.csv"}
+
+
 def test_the_first_words_say_that_it_is_no_medical_device() -> None:
     assert "Not a medical device" in call("--help").stdout
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boneage_imaging import phantom
-from boneage_imaging.alignment import align, alignment_matrix, orientation
+from boneage_imaging.alignment import align, alignment_matrix, is_upright, orientation
 from boneage_imaging.errors import AlignmentError, ArrayError, ParameterError
 from boneage_imaging.geometry import apply_points, flip, resize, rotate, rotation_matrix, warp
 
@@ -212,6 +212,16 @@ for seed in range(20):
     except AlignmentError as error:
         print(error)
 """
+
+
+def test_a_quick_look_passes_hands_that_are_nearly_upright_and_no_other():
+    upright = [rotate(hand(index).mask, -pose(index).angle_deg) for index in range(PHANTOMS)]
+    assert sum(map(is_upright, upright)) > 0.8 * PHANTOMS
+    for mask in upright:
+        turned = [rotate(mask, angle) for angle in (*range(25, 340, 15), 335)]
+        assert not any(map(is_upright, turned))
+    assert not is_upright(disc(50))
+    assert not is_upright(np.zeros((50, 40), bool))
 
 
 def test_shapes_without_a_balance_have_the_same_pose_on_any_processor():

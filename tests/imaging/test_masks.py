@@ -124,6 +124,16 @@ def test_smooth_by_nothing_is_nothing(mask):
     np.testing.assert_array_equal(masks.smooth(mask, 0), mask)
 
 
+@pytest.mark.parametrize("radius", [0.5, 0.75, 2.0, 6.0])
+@pytest.mark.parametrize("corner", [(0, 0), (0, 40), (47, 31), (90, 80)])
+def test_smooth_is_the_mean_of_the_whole_mask_cut_at_one_half(radius, corner):
+    mask = np.zeros((120, 100), bool)
+    part = mask[corner[0] : corner[0] + 40, corner[1] : corner[1] + 30]
+    part[:] = np.random.default_rng(1).random(part.shape) < 0.7
+    mean = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), radius, borderType=cv2.BORDER_REPLICATE)
+    np.testing.assert_array_equal(masks.smooth(mask, radius), mean >= 0.5)
+
+
 def test_smooth_keeps_a_hand_and_loses_a_hair():
     hair = HAND.copy()
     hair[:20, 48] = True
@@ -193,6 +203,15 @@ def test_all_that_can_be_hands_are_regions_apart_and_the_one_is_their_first(mask
         np.testing.assert_array_equal(
             masks.hand_component(region, min_area_share=least, max_area_share=1), region
         )
+
+
+@given(any_masks(least=4), st.floats(0, 1))
+def test_regions_are_filled_where_that_is_asked_for(mask, least):
+    found = masks.hand_components(mask, min_area_share=least, max_area_share=1)
+    filled = masks.hand_components(mask, min_area_share=least, max_area_share=1, filled=True)
+    assert len(filled) == len(found)
+    for region, whole in zip(found, filled, strict=True):
+        np.testing.assert_array_equal(whole, masks.fill_holes(region))
 
 
 @pytest.mark.parametrize("mask", [np.zeros((9, 9), bool), np.ones((9, 9), bool), np.eye(60, dtype=bool)])

@@ -127,6 +127,12 @@ def test_a_swapped_black_and_white_is_noticed():
     assert "swapped" in assess(invert(image), mask).reasons[0]
 
 
+def test_what_is_known_of_black_and_white_is_not_looked_at_again():
+    image, mask = hand()
+    assert assess(image, mask, inverted=True) == assess(invert(image), mask)
+    assert assess(invert(image), mask, inverted=False).status == "ok"
+
+
 def test_a_hand_of_few_pixels_is_noticed():
     assert "100 pixels" in assess(*hand((200, 200), 50, 150, 60, 140)).reasons[0]
 

@@ -20,6 +20,10 @@ def turned(angle_deg):
     return rotate(PHANTOM.image, angle_deg), rotate(PHANTOM.mask, angle_deg)
 
 
+def look(image, mask):
+    return look_closer(image, mask, SIZE, inverted=is_inverted(image, mask))
+
+
 def padded(share):
     wide = round(share * max(PHANTOM.mask.shape))
     return np.pad(PHANTOM.image, wide), np.pad(PHANTOM.mask, wide)
@@ -38,15 +42,15 @@ def shows(closer, mask):
 
 
 def test_an_upright_large_and_light_hand_needs_no_second_look():
-    assert look_closer(*turned(0), SIZE) is None
-    assert look_closer(*turned(12), SIZE) is None
+    assert look(*turned(0)) is None
+    assert look(*turned(12)) is None
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.floats(30, 330))
 def test_a_turned_hand_is_shown_upright(angle_deg):
     image, mask = turned(angle_deg)
-    closer = look_closer(image, mask, SIZE)
+    closer = look(image, mask)
     shows(closer, mask)
     assert not is_inverted(closer.framed, warp(mask, closer.matrix, SIZE))
 
@@ -54,12 +58,12 @@ def test_a_turned_hand_is_shown_upright(angle_deg):
 @pytest.mark.parametrize("share", [0.4, 1.0])
 def test_a_small_hand_is_shown_large(share):
     image, mask = padded(share)
-    shows(look_closer(image, mask, SIZE), mask)
+    shows(look(image, mask), mask)
 
 
 def test_a_dark_hand_is_shown_light_in_either_depth():
     for image in (invert(PHANTOM.image), invert(PHANTOM.image).astype(np.uint16) * 257):
-        closer = look_closer(image, PHANTOM.mask, SIZE)
+        closer = look(image, PHANTOM.mask)
         shows(closer, PHANTOM.mask)
         assert not is_inverted(closer.framed, warp(PHANTOM.mask, closer.matrix, SIZE))
         assert closer.framed.dtype == np.uint16
@@ -68,6 +72,6 @@ def test_a_dark_hand_is_shown_light_in_either_depth():
 def test_what_has_no_direction_is_looked_at_as_it_lies():
     y, x = np.mgrid[:200, :200]
     disc = (x - 50) ** 2 + (y - 60) ** 2 < 30**2
-    closer = look_closer(np.where(disc, 200, 20).astype(np.uint8), disc, SIZE)
+    closer = look(np.where(disc, 200, 20).astype(np.uint8), disc)
     seen = warp(disc, closer.matrix, SIZE)
     assert seen.sum() == pytest.approx(disc.sum() * np.linalg.det(closer.matrix[:, :2]), rel=0.05)

@@ -65,6 +65,13 @@ class StorageContract:
         assert (storage.digest(uri) == before) == (first == second)
         assert storage.digest(other) == before
 
+    def test_files_whose_names_need_not_last_at_once_are_whole_too(self, folder):
+        storage = open_storage(folder)
+        for name in ("one", "two"):
+            storage.write(join(folder, name), name.encode(), lasting=False)
+        storage.settle(folder)
+        assert [storage.read(join(folder, name)) for name in storage.list(folder)] == [b"one", b"two"]
+
     @settings(max_examples=12)
     @given(name=st.text(max_size=20), way=st.sampled_from(["..", ".", "", "/", "a/b", "..\\x", "\0"]))
     def test_names_that_leave_the_folder_are_refused(self, root, name, way):

@@ -112,6 +112,29 @@ def test_stages_are_merged_by_case_and_without_those_set_aside(tmp_path, sources
 
 
 @pytest.mark.parametrize("workers", [1, 2])
+def test_records_without_shards_are_done_or_set_aside_in_order(workers):
+    parts = [
+        [{"case_id": f"{part}-{n}", "text": "bad" if n == 1 else "a" * n} for n in range(3)]
+        for part in (0, 1)
+    ]
+    reports = []
+    done, failed = LocalEngine(workers).map_records(MEASURE, parts, lambda *counts: reports.append(counts))
+    assert done == [
+        {"case_id": f"{part}-{n}", "length": 2 * n, "shout": b"A" * n} for part in (0, 1) for n in (0, 2)
+    ]
+    assert failed == [
+        {"case_id": f"{part}-1", "reason": f"ValueError: cannot read {part}-1"} for part in (0, 1)
+    ]
+    assert reports[-1] == (2, 2)
+    assert LocalEngine(workers).map_records(MEASURE, []) == ([], [])
+
+
+def test_records_without_shards_must_be_such_as_a_shard_could_hold():
+    with pytest.raises(ShardError, match="case_id"):
+        LocalEngine(1).map_records(MEASURE, [[{"no_id": 1}]])
+
+
+@pytest.mark.parametrize("workers", [1, 2])
 def test_setup_runs_once_per_process_and_map(tmp_path, sources, workers):
     engine = LocalEngine(workers)
     for turn in (1, 2):

@@ -15,8 +15,7 @@ from boneage_cli.progress import Progress
 from boneage_cli.sources import image_files, is_safe_id, name_faults
 from boneage_sparkrun.engine import LocalEngine, MapTask
 from boneage_sparkrun.errors import EngineError
-from boneage_sparkrun.shards import read_shard, shard_name, shard_uris, write_shard
-from boneage_sparkrun.storage import join
+from boneage_sparkrun.storage import open_storage
 
 __all__ = [
     "Batch",
@@ -35,7 +34,7 @@ Record = dict[str, Any]
 Records = list[Record]
 Failures = list[tuple[str, str]]  # (name, reason)
 _FEW = 16  # so many files are done in this process before others have even started
-_SHARD_SIZE = 16
+_PART = 16
 
 
 @dataclass(frozen=True)
@@ -110,8 +109,7 @@ def map_files(
         {"case_id": path.stem, "uri": str(path.absolute()), **(more or {}).get(path, {})} for path in good
     ]
     make_folder(batch.out)
-    with working_folder(batch.out) as working:
-        records, failed = map_cases(batch, cases, working) if cases else ([], [])
+    records, failed = map_cases(batch, cases)
     by_id = dict(failed)
     reasons = {path: faults.get(path) or by_id.get(path.stem) for path in files}
     bad = [(path, reason) for path, reason in reasons.items() if reason]
@@ -126,13 +124,12 @@ def _remove_outdated(batch: Batch, case_ids: set[str]) -> None:
             (batch.out / folder / f"{case_id}.png").unlink(missing_ok=True)
 
 
-def map_cases(batch: Batch, cases: Sequence[Record], working: Path) -> tuple[Records, Failures]:
+def map_cases(batch: Batch, cases: Sequence[Record]) -> tuple[Records, Failures]:
     """Works on cases, by the engine of this machine.
 
     Args:
         batch: What to do.
-        cases: Records with a safe `case_id` each.
-        working: An empty folder for what is needed in between.
+        cases: Records with a safe `case_id` each, all with the same fields.
 
     Returns:
         What is told of each case that was done, and (case_id, reason) of each that was set aside, in order.
@@ -140,10 +137,7 @@ def map_cases(batch: Batch, cases: Sequence[Record], working: Path) -> tuple[Rec
     Raises:
         RunError: If the work could not go on.
     """
-    parts = [cases[start : start + _SHARD_SIZE] for start in range(0, len(cases), _SHARD_SIZE)]
-    uris = [join(str(working), "sources", shard_name(index, len(parts))) for index in range(len(parts))]
-    for uri, part in zip(uris, parts, strict=True):
-        write_shard(uri, part)
+    parts = [cases[start : start + _PART] for start in range(0, len(cases), _PART)]
     stages = "boneage_cli.folder_stages"
     config = {**batch.config, "out": str(batch.out.absolute())}
     task = MapTask(
@@ -154,20 +148,20 @@ def map_cases(batch: Batch, cases: Sequence[Record], working: Path) -> tuple[Rec
         threads=batch.threads,
     )
     engine = LocalEngine(1 if len(cases) <= _FEW else batch.workers or None)
-    target = str(working / "done")
     progress = Progress(quiet=batch.quiet)
 
     def count(done: int, _total: int) -> None:
-        progress.count(min(done * _SHARD_SIZE, len(cases)), len(cases))
+        progress.count(min(done * _PART, len(cases)), len(cases))
 
     try:
         with progress.stage(batch.name):
-            engine.map(task, [[uri] for uri in uris], target, count)
+            records, failed = engine.map_records(task, parts, count)
     except EngineError as error:
         # Its message may carry a worker's whole traceback.
         raise RunError(f"{batch.name}: {str(error).splitlines()[0]}") from error
-    records = [record for uri in shard_uris(target) for record in read_shard(uri)]
-    failed = [record for uri in shard_uris(join(target, "failures")) for record in read_shard(uri)]
+    for folder in batch.folders:
+        if (batch.out / folder).is_dir():
+            open_storage(batch.out).settle(batch.out / folder)
     return records, [(record["case_id"], plain_reason(record["reason"])) for record in failed]
 
 

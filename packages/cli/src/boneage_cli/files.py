@@ -78,7 +78,7 @@ def read_bounded(uri: str | Path, most: int = MAX_BYTES) -> bytes:
         if facts.st_size > most:
             raise DataError(f"it has {facts.st_size} bytes; at most {most} are read")
         with open(handle, "rb", closefd=False) as file:
-            return file.read(most)
+            return file.read(facts.st_size or most)  # some files tell no size
     except OSError as error:
         raise DataError(_reason(error)) from error
     finally:

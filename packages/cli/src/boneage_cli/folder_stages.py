@@ -16,16 +16,10 @@ import numpy as np
 from boneage_cli.errors import DataError
 from boneage_cli.files import read_bounded
 from boneage_cli.stages import find_hand
-from boneage_imaging.alignment import align, orientation
 from boneage_imaging.codec import decode, decode_mask, encode_png
 from boneage_imaging.contrast import clahe
 from boneage_imaging.geometry import letterbox, resize
 from boneage_imaging.masks import apply_mask
-from boneage_imaging.phantom import draw_case
-from boneage_segmentation.annotation import begin_drawing
-from boneage_segmentation.drawings import draw_mask, read_drawing, write_drawing
-from boneage_segmentation.marking import mark_keypoints, read_keypoints
-from boneage_segmentation.polygons import trace, write_polygons
 from boneage_sparkrun.storage import join, open_storage
 
 if TYPE_CHECKING:
@@ -59,12 +53,12 @@ def outputs(out: str, case_id: str, folders: tuple[str, ...]) -> list[str]:
 
 
 def _write(out: str, case_id: str, pictures: dict[str, np.ndarray]) -> None:
-    """Writes a case's pictures, by folder below OUT: all of them or none."""
+    """Writes a case's pictures, by folder below OUT: all of them or none. `map_cases` settles the folders."""
     encoded = [encode_png(picture) for picture in pictures.values()]
     uris = outputs(out, case_id, tuple(pictures))
     try:
         for uri, data in zip(uris, encoded, strict=True):
-            open_storage(uri).write(uri, data)
+            open_storage(uri).write(uri, data, lasting=False)
     except Exception:
         for uri in uris:
             open_storage(uri).remove(uri)
@@ -160,6 +154,8 @@ setup_align = setup_segment
 
 def apply_align(case: Case, finder: Finder) -> Case:
     """Turns a hand upright, by its mask or by what the network finds."""
+    from boneage_imaging.alignment import align, orientation
+
     image = decode(read_bounded(case["uri"]))
     if case["mask_uri"]:
         mask = _read_mask(case["mask_uri"], image)
@@ -202,6 +198,8 @@ def setup_phantom(config: dict[str, Any]) -> Drawing:
 
 def apply_phantom(case: Case, drawing: Drawing) -> Case:
     """Draws one phantom and its outline."""
+    from boneage_imaging.phantom import draw_case
+
     drawn = draw_case(drawing.seed, case["phantom_index"], size=(drawing.height, drawing.width))
     _write(drawing.out, case["case_id"], {"images": drawn.image, "outlines": drawn.mask})
     rows, columns = np.flatnonzero(drawn.mask.any(axis=1)), np.flatnonzero(drawn.mask.any(axis=0))
@@ -230,6 +228,9 @@ def setup_annotate(config: dict[str, Any]) -> Annotator:
 
 def apply_annotate(case: Case, annotator: Annotator) -> Case:
     """Draws one outline as its drawing says; begins that with markers where there is none."""
+    from boneage_segmentation.drawings import draw_mask, write_drawing
+    from boneage_segmentation.polygons import trace, write_polygons
+
     image = decode(read_bounded(case["uri"]))
     begun = case["drawing_uri"] is None
     drawing = _begin(case, image, annotator.method) if begun else _read_drawing(case["drawing_uri"])
@@ -245,10 +246,15 @@ def apply_annotate(case: Case, annotator: Annotator) -> Case:
 
 
 def _read_drawing(uri: str) -> HandDrawing:
+    from boneage_segmentation.drawings import read_drawing
+
     return read_drawing(read_bounded(uri), Path(uri).name)
 
 
 def _begin(case: Case, image: np.ndarray, method: Method) -> HandDrawing:
+    from boneage_segmentation.annotation import begin_drawing
+    from boneage_segmentation.marking import mark_keypoints, read_keypoints
+
     uri, size = case["marker_uri"], (int(image.shape[0]), int(image.shape[1]))
     if case["is_keypoints"]:
         points = read_keypoints(read_bounded(uri), Path(uri).name, case["case_id"], size)

@@ -213,7 +213,7 @@ def phantom_folder(
     config = {"seed": seed, "height": size[0], "width": size[1]}
     with working_folder(out) as working:
         batch = Batch("phantom", working / "new", ("images", "outlines"), config, workers, quiet)
-        records, failed = map_cases(batch, cases, working)
+        records, failed = map_cases(batch, cases)
         if failed:
             raise RunError(f"{len(failed)} of {count} phantoms could not be drawn: {failed[0][1]}")
         phantom_files.write_tables(batch.out, records, size)

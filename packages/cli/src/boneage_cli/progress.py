@@ -6,22 +6,16 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import Progress as Bars
 
 from boneage_cli.training_log import read_events
 from boneage_sparkrun.errors import StorageError
 from boneage_sparkrun.place import Place
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
 
 __all__ = ["Progress"]
 
@@ -57,6 +51,16 @@ class Progress:
         if not self.console.is_terminal:
             yield
             return
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+        from rich.progress import Progress as Bars
+
         columns = (
             SpinnerColumn(),
             TextColumn("{task.description}"),

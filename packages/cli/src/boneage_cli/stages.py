@@ -142,7 +142,7 @@ def setup_segment(config: dict[str, Any]) -> Segmenter | None:
 def find_hand(image: np.ndarray, segmenter: Segmenter) -> tuple[np.ndarray, Verdict]:
     """The hand's mask, and what speaks against reading it."""
     found = segmenter.find(image)
-    return found.mask, assess(image, found.mask, others=found.others)
+    return found.mask, assess(image, found.mask, others=found.others, inverted=found.inverted)
 
 
 def apply_segment(case: Case, segmenter: Segmenter | None) -> Case:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from boneage_imaging import masks as masks
     from boneage_imaging import phantom as phantom
     from boneage_imaging import quality as quality
-    from boneage_imaging.alignment import Pose, align, alignment_matrix, orientation
+    from boneage_imaging.alignment import Pose, align, alignment_matrix, is_upright, orientation
     from boneage_imaging.arrays import Array, Image, Mask, Matrix, Size
     from boneage_imaging.augmentation import Augmentation, Transform
     from boneage_imaging.codec import (
@@ -107,6 +107,7 @@ __all__ = [
     "invert",
     "invert_matrix",
     "is_inverted",
+    "is_upright",
     "letterbox",
     "masks",
     "orientation",
@@ -128,7 +129,7 @@ __all__ = [
 
 # Which module each name comes from; a pair where it has another name there.
 _MODULES: dict[str, tuple[str, ...]] = {
-    "alignment": ("Pose", "align", "alignment_matrix", "orientation"),
+    "alignment": ("Pose", "align", "alignment_matrix", "is_upright", "orientation"),
     "arrays": ("Array", "Image", "Mask", "Matrix", "Size"),
     "augmentation": ("Augmentation", "Transform"),
     "codec": (

@@ -42,7 +42,7 @@ from boneage_imaging.geometry import (
 
 _Vector: TypeAlias = npt.NDArray[np.float64]
 
-__all__ = ["Pose", "align", "alignment_matrix", "orientation"]
+__all__ = ["Pose", "align", "alignment_matrix", "is_upright", "orientation"]
 
 _WORK_SIDE = 160  # pixels along the longer side of the mask's box: finer is slower, hardly more exact
 _MIN_SIDE = 32
@@ -69,6 +69,12 @@ _FOREARM_SHARE = 0.2
 _MIN_AREA = 4.2  # squared palm radii; a disc has 3.14, a square 4, a fist with a stump of forearm about 5
 _MIN_STRETCH = 1.15  # longest over shortest second moment; the roundest damaged outline had 1.38
 _MIN_DIFFERENCE = 0.05  # between the two ends
+# What `is_upright` asks for: of 11,000 hands at any angle none that it passed was turned by 19 degrees or more, and of
+# 200 radiographs as they come it passed 188.
+_SMALL_STEP_DEG = 12.0
+_SURE_DIFFERENCE = 2.0
+_SURE_SPREAD = 0.2
+_COARSE_SIDE = 40  # pixels
 
 
 @dataclass(frozen=True)
@@ -154,6 +160,40 @@ def orientation(mask: Mask, *, side: int = _WORK_SIDE) -> Pose:
             f"the mask's two ends look alike (difference {difference:.2f}): where are fingers?"
         )
     return _pose(shape, _wrapped(angles[best]), 1 / (1 + math.exp(-difference)))
+
+
+def is_upright(mask: Mask) -> bool:
+    """Tell by a quick look whether a hand is surely upright, or nearly so: in a third of the coarsest `orientation`.
+
+    Args:
+        mask: 2-D bool, as for `orientation`.
+
+    Returns:
+        True for most hands that are turned by less than 10 degrees; of those turned by more than 20, for none so far.
+        False where there is no telling: `orientation` does.
+
+    Raises:
+        ArrayError: for what is no mask.
+
+    Example:
+        >>> mask = np.zeros((120, 100), bool)
+        >>> mask[50:90, 30:70] = mask[90:, 37:63] = True
+        >>> for left in range(30, 70, 11):
+        ...     mask[10:50, left : left + 7] = True
+        >>> is_upright(mask), is_upright(rotate(mask, 90)), is_upright(rotate(mask, 180))
+        (True, False, False)
+    """
+    step = max(1, max(np.shape(mask), default=1) // (4 * _COARSE_SIDE))
+    try:
+        shape = _measure(mask[::step, ::step], _COARSE_SIDE)
+    except AlignmentError:
+        return False
+    *ends, spread = _evidence(shape, 0.0)
+    # Turned by half a circle, a hand has the opposite evidence for its ends.
+    difference = 2 * _weighed(_EVIDENCE_WEIGHTS[:-1], np.array(ends))
+    if spread < _SURE_SPREAD or difference < _SURE_DIFFERENCE:
+        return False
+    return abs(_weighed(_BALANCE_WEIGHTS, _moments(shape, 0.0))) <= _SMALL_STEP_DEG
 
 
 def align(image: Array, mask: Mask, *, size: Size | None = None, fill: float = 0) -> tuple[Array, Mask]:

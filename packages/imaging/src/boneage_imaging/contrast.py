@@ -1,6 +1,7 @@
 """How bright pixels are: CLAHE, windows, inversion, depth."""
 
 import math
+from bisect import bisect_left, bisect_right
 
 import cv2
 import numpy as np
@@ -145,7 +146,11 @@ def window(image: Image, low: float, high: float) -> npt.NDArray[np.uint8]:
     table[last:] = 255
     if low < high:
         between = np.arange(first, last, dtype=np.float64)
-        table[first:last] = np.floor((between - low) / (high - low) * 255 + 0.5)
+        between -= low
+        between /= high - low
+        between *= 255
+        between += 0.5
+        table[first:last] = between
     return table[image]
 
 
@@ -174,10 +179,10 @@ def stretch(image: Image, *, low_percent: float = 0.5, high_percent: float = 99.
             "percentages with 0 <= low <= high <= 100",
             (low_percent, high_percent),
         )
-    cumulated = np.cumsum(np.bincount(image.ravel(), minlength=1)) / image.size
-    low = int(np.searchsorted(cumulated, low_percent / 100, side="right"))
-    high = int(np.searchsorted(cumulated, high_percent / 100 - 1e-12, side="left"))
-    low = min(low, len(cumulated) - 1)
+    counts = np.bincount(image.ravel(), minlength=1).cumsum()
+    low = bisect_right(counts, low_percent / 100, key=lambda count: count / image.size)
+    high = bisect_left(counts, high_percent / 100 - 1e-12, key=lambda count: count / image.size)
+    low = min(low, len(counts) - 1)
     return window(image, low, max(low, high))
 
 
@@ -237,7 +242,9 @@ def to_uint16(image: Image) -> npt.NDArray[np.uint16]:
         [[0, 257, 65535]]
     """
     check_gray(image)
-    return image if image.dtype == np.uint16 else image.astype(np.uint16) * np.uint16(257)
+    if image.dtype == np.uint16:
+        return image
+    return cv2.merge([image, image]).view(np.uint16)[..., 0]  # both bytes are the value: 257 times it
 
 
 def to_uint8(image: Image) -> npt.NDArray[np.uint8]:

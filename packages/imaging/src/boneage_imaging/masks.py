@@ -81,8 +81,19 @@ def smooth(mask: Mask, radius: float = 2.0) -> Mask:
         raise ParameterError("radius", "a number of pixels, 0 or more", radius)
     if radius == 0:
         return mask.copy()
-    coverage = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), radius, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(coverage >= 0.5)
+    rows, columns = _around(mask, math.ceil(4 * radius) + 2)  # beyond that the mean is 0
+    part = mask[rows, columns].astype(np.float32)
+    result = np.zeros_like(mask)
+    coverage = cv2.GaussianBlur(part, (0, 0), radius, borderType=cv2.BORDER_REPLICATE)
+    np.greater_equal(coverage, 0.5, out=result[rows, columns])
+    return result
+
+
+def _around(mask: Mask, margin: int) -> tuple[slice, slice]:
+    """Rows and columns of what the mask covers, and some pixels more; a corner where it covers nothing."""
+    left, top, width, height = cv2.boundingRect(as_bytes(mask))
+    rows = slice(max(0, top - margin), top + height + margin)
+    return rows, slice(max(0, left - margin), left + width + margin)
 
 
 def apply_mask(image: Image, mask: Mask, *, fill: int = 0) -> Image:
@@ -172,7 +183,11 @@ def hand_component(
 
 
 def hand_components(
-    mask: Mask, *, min_area_share: float = MIN_AREA_SHARE, max_area_share: float = MAX_AREA_SHARE
+    mask: Mask,
+    *,
+    min_area_share: float = MIN_AREA_SHARE,
+    max_area_share: float = MAX_AREA_SHARE,
+    filled: bool = False,
 ) -> list[Mask]:
     """Find all regions that can be a hand: see `hand_component`, which is the first of them.
 
@@ -180,6 +195,7 @@ def hand_components(
         mask: 2-D bool.
         min_area_share: least area, as a share of the picture.
         max_area_share: greatest area, as a share of the picture.
+        filled: with what each encloses, see `fill_holes`; it is measured without.
 
     Returns:
         2-D bool, one region each, the likeliest first.
@@ -194,22 +210,29 @@ def hand_components(
             "shares with 0 <= least <= greatest <= 1",
             (min_area_share, max_area_share),
         )
-    found = []
     # Contours first: to give every pixel a region's number takes most of the time, where there are few regions.
     edges, _ = cv2.findContours(as_bytes(mask), cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+    shares = (min_area_share, max_area_share)
+    if len(edges) == 1:  # all of the mask is one region without holes: as most often
+        area = int(np.count_nonzero(mask))
+        return [mask.copy()] if _is_likely(edges[0], area, mask, shares) else []
+    found = []
     for edge in edges:
         box = cv2.boundingRect(edge)
         is_hole = cv2.contourArea(edge, oriented=True) > 0
         if is_hole or box[2] * box[3] < min_area_share * mask.size:
             continue
         region, area, centre_xy = _region(mask, edge, box)
-        share, solidity = area / mask.size, _solidity(edge, area)
-        score = share * solidity * _centrality(centre_xy, mask.shape)
-        if min_area_share <= share <= max_area_share and solidity >= _MIN_SOLIDITY and score > 0:
-            found.append((score, region, box))
-    return [
-        _lay(region, box, mask) for _, region, box in sorted(found, key=lambda entry: (-entry[0], entry[2]))
-    ]
+        if _is_likely(edge, area, mask, shares):
+            score = area / mask.size * _solidity(edge, area) * _centrality(centre_xy, mask.shape)
+            found.append((-score, box, region))
+    regions = [_lay(region, box, mask) for _, box, region in sorted(found, key=lambda entry: entry[:2])]
+    return [fill_holes(region) for region in regions] if filled else regions
+
+
+def _is_likely(edge: npt.NDArray[Any], area: int, mask: Mask, shares: tuple[float, float]) -> bool:
+    """Whether a region of this edge and area, pixels, can be a hand."""
+    return area > 0 and shares[0] <= area / mask.size <= shares[1] and _solidity(edge, area) >= _MIN_SOLIDITY
 
 
 def _region(mask: Mask, edge: npt.NDArray[Any], box: Sequence[int]) -> tuple[Mask, int, tuple[float, float]]:

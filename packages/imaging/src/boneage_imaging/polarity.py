@@ -15,7 +15,7 @@ from .errors import ImagingError
 __all__ = ["is_inverted"]
 
 _RING_SHARE = 0.06
-_FINE_SIDE = 512  # pixels: of a larger picture every second row and column will do, and so on
+_FINE_SIDE = 256  # pixels: of a larger picture every second row and column will do, and so on
 
 
 def is_inverted(image: Image, mask: Mask) -> bool:

@@ -37,7 +37,9 @@ class Verdict:
     reasons: tuple[str, ...]
 
 
-def assess(image: Image, mask: Mask | None = None, *, others: int = 0) -> Verdict:
+def assess(
+    image: Image, mask: Mask | None = None, *, others: int = 0, inverted: bool | None = None
+) -> Verdict:
     """Say whether a radiograph is fit to be read.
 
     Without a mask only the picture as such is looked at: its size and whether anything is on it.
@@ -46,6 +48,7 @@ def assess(image: Image, mask: Mask | None = None, *, others: int = 0) -> Verdic
         image: 2-D uint8 or uint16.
         mask: 2-D bool of the same size: the hand that was found.
         others: how many further regions can be a hand, and were left out.
+        inverted: whether the hand is darker than its surroundings; None: `is_inverted` is asked.
 
     Returns:
         The Verdict.
@@ -65,7 +68,7 @@ def assess(image: Image, mask: Mask | None = None, *, others: int = 0) -> Verdic
             raise ArrayError(f"a mask of the image's size {image.shape}", f"one of size {mask.shape}")
         refusals = _look_at_mask(mask)
         if not refusals:
-            warnings += _look_at_hand(image, mask)
+            warnings += _look_at_hand(image, mask, inverted)
             if others > 0:
                 warnings.append("there may be more than one hand in the picture: the main one was taken")
     status: Status = "refused" if refusals else "warning" if warnings else "ok"
@@ -96,22 +99,32 @@ def _look_at_mask(mask: Mask) -> list[str]:
     return []
 
 
-def _look_at_hand(image: Image, mask: Mask) -> list[str]:
+def _look_at_hand(image: Image, mask: Mask, inverted: bool | None) -> list[str]:
     reasons = []
     touched = _touched(mask)
     if len(touched) >= 2:
         reasons.append(f"the hand may be cut off at the {' and '.join(touched)} edge")
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    side = int(max(np.ptp(rows), np.ptp(columns))) + 1
+    side = max(cv2.boundingRect(as_bytes(mask))[2:])
     if side < _GOOD_HAND_SIDE:
         reasons.append(f"the hand is only {side} pixels long, so fine detail is lost")
-    black, white = range_in_use(image)
-    counts = cv2.calcHist([image], [0], as_bytes(mask), [256], [black, white + 1]).ravel()
-    if counts[0] + counts[255] > _MAX_SATURATED * counts.sum():
+    if _saturated(image, mask) > _MAX_SATURATED:
         reasons.append("more than half of the hand is pure black or pure white")
-    if is_inverted(image, mask):
+    if is_inverted(image, mask) if inverted is None else inverted:
         reasons.append("the hand is darker than its surroundings: black and white may be swapped")
     return reasons
+
+
+def _saturated(image: Image, mask: Mask) -> float:
+    """The share of the hand that is pure black or white, a 256th of the range in use each."""
+    black, white = range_in_use(image)
+    step = (white + 1 - black) // 256
+    hand = as_bytes(mask)
+    inside, between = (
+        cv2.bitwise_and(hand, cv2.inRange(image, low, high))
+        for low, high in ((black, white), (black + step, white - step))
+    )
+    total = cv2.countNonZero(inside)
+    return (total - cv2.countNonZero(between)) / total if total else 0.0
 
 
 def _touched(mask: Mask) -> list[str]:

@@ -16,7 +16,7 @@ from boneage_imaging import (
     compose,
     invert,
     invert_matrix,
-    is_inverted,
+    is_upright,
     orientation,
     similarity_matrix,
     to_uint16,
@@ -60,13 +60,14 @@ class Closer:
         return warp(whole, invert_matrix(compose(self.matrix, _BESIDE)), size)
 
 
-def look_closer(image: Image, mask: Mask, size: tuple[int, int]) -> Closer | None:
+def look_closer(image: Image, mask: Mask, size: tuple[int, int], *, inverted: bool) -> Closer | None:
     """Shows the hand to the network once more, if that is worth it.
 
     Args:
         image: 2-D uint8 or uint16.
         mask: The hand by the first look, 2-D bool of the same size, not empty.
         size: (height, width) of the network's input.
+        inverted: Whether the hand is darker than its ground.
 
     Returns:
         None for a hand that is upright, large in its picture and lighter than its ground, and for pictures of a side
@@ -74,10 +75,13 @@ def look_closer(image: Image, mask: Mask, size: tuple[int, int]) -> Closer | Non
     """
     if max(mask.shape) > _MAX_SIDE:
         return None
-    angle_deg, inverted = _turned(mask), is_inverted(image, mask)
     *_, width, height = cv2.boundingRect(as_bytes(mask))
     is_small = max(width, height) < _SMALL_SHARE * max(mask.shape)
-    if abs(angle_deg) <= _TURNED_DEG and not is_small and not inverted:
+    is_shown_well = not is_small and not inverted
+    if is_shown_well and is_upright(mask):
+        return None
+    angle_deg = _turned(mask)
+    if is_shown_well and abs(angle_deg) <= _TURNED_DEG:
         return None
     deep = to_uint16(invert(image) if inverted else image)
     matrix, inner = _frame(mask, angle_deg, size)

@@ -15,12 +15,13 @@ from boneage_imaging import (
     Image,
     Mask,
     binarize,
-    fill_holes,
     hand_components,
+    is_inverted,
     range_in_use,
     smooth,
     unletterbox,
 )
+from boneage_imaging.arrays import as_bytes
 from boneage_imaging.geometry import fit_within
 
 from .closer import Closer, look_closer
@@ -46,10 +47,13 @@ class Found:
     Attributes:
         mask: The hand, 2-D bool of the image's size: one region without holes, or all False where there is none.
         others: How many further regions can be a hand, and were left out.
+        inverted: Whether the hand is darker than its surroundings; None where that was not looked at: `is_inverted`
+            tells.
     """
 
     mask: Mask
     others: int = 0
+    inverted: bool | None = None
 
 
 class Segmenter:
@@ -138,14 +142,15 @@ class Segmenter:
         if not regions:
             return nothing
         hand = regions[0]
-        closer = look_closer(image, hand, self.preprocessing.size)
+        inverted = is_inverted(image, hand)
+        closer = look_closer(image, hand, self.preprocessing.size, inverted=inverted)
         if closer:
             hand, probability = self._look_again(closer, hand, probability)
         share = sure_share(probability, hand)
         if share < self.least_sure or (share < _BEYOND_DOUBT and _is_flat(image, hand)):
             return nothing
         others = sum(not (region & hand).any() for region in regions[1:])
-        return Found(self._smooth(hand), others)
+        return Found(self._smooth(hand), others, None if closer else inverted)
 
     def _look_again(
         self, closer: Closer, first: Mask, probability: NDArray[np.float32]
@@ -166,7 +171,7 @@ class Segmenter:
         return _keep_near_sure(self._ask(values), self.threshold)
 
     def _regions(self, probability: NDArray[np.float32]) -> list[Mask]:
-        return [fill_holes(region) for region in hand_components(binarize(probability, self.threshold))]
+        return hand_components(binarize(probability, self.threshold), filled=True)
 
     def _smooth(self, mask: Mask) -> Mask:
         enlarged = max(mask.shape) / max(self.preprocessing.size)
@@ -199,11 +204,12 @@ def _is_flat(image: Image, mask: Mask) -> bool:
 
 def _keep_near_sure(probability: NDArray[np.float32], threshold: float) -> NDArray[np.float32]:
     """Sets to 0 what is no neighbour of a pixel of which the network is sure, if that is little."""
-    sure = (probability >= max(_SURE, threshold)).astype(np.uint8)
-    near = cv2.dilate(sure, np.ones((3, 3), np.uint8)) != 0
-    likely = probability >= threshold
-    is_little = np.count_nonzero(likely & ~near) <= _MOST_UNSURE * np.count_nonzero(likely)
-    return np.where(near, probability, np.float32(0)) if is_little else probability
+    sure = as_bytes(probability >= max(_SURE, threshold))
+    near = cv2.dilate(sure, np.ones((3, 3), np.uint8))
+    likely = as_bytes(probability >= threshold)
+    unsure = cv2.countNonZero(cv2.bitwise_and(likely, 1 - near))
+    is_little = unsure <= _MOST_UNSURE * cv2.countNonZero(likely)
+    return np.asarray(cv2.copyTo(probability, near), np.float32) if is_little else probability
 
 
 def default_model() -> Path:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Protocol
 
 from .errors import EngineError
-from .mapping import MAP_SHARD, MapResult, MapTask, add_counts, forget_resource, plan_map
+from .mapping import MAP_RECORDS, MAP_SHARD, MapResult, MapTask, add_counts, forget_resource, plan_map
 from .pool import TaskProgress, run_tasks
+from .shards import Record, clean_record
 from .storage import Uri
 from .threads import ONE_THREAD
 
@@ -100,6 +103,36 @@ class LocalEngine:
         finally:
             forget_resource()
         return add_counts([*kept, *counts])
+
+    def map_records(
+        self, task: MapTask, parts: Sequence[Sequence[Record]], progress: TaskProgress | None = None
+    ) -> tuple[list[Record], list[Record]]:
+        """Applies a task to records that are at hand, and writes no shards: for few and small ones.
+
+        Args:
+            task: What to do.
+            parts: The records; those of one part are given to a process together.
+            progress: Called with (parts done, in all).
+
+        Returns:
+            What `apply` added to each record, with its case_id; and case_id and reason of each that was set aside.
+            Both are in order.
+
+        Raises:
+            EngineError: The task could not be run to its end.
+            ShardError: A record is none, see `clean_record`.
+        """
+        call = uuid.uuid4().hex
+        arguments = [
+            {"call": call, "task": asdict(task), "records": [clean_record(record) for record in part]}
+            for part in parts
+        ]
+        try:
+            outcomes = self._run(MAP_RECORDS, arguments, progress)
+        finally:
+            forget_resource()
+        done, failed = ([row for rows in outcomes for row in rows[name]] for name in ("done", "failed"))
+        return done, failed
 
     def run(
         self, function: str, arguments: Sequence[dict[str, Any]], progress: TaskProgress | None = None

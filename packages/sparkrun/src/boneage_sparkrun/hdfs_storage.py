@@ -116,9 +116,12 @@ class HdfsStorage:
                 except (OSError, ShortFileError):
                     break  # and try again from here
 
-    def write(self, uri: Uri, data: bytes) -> None:
+    def write(self, uri: Uri, data: bytes, *, lasting: bool = True) -> None:  # noqa: ARG002 - always so
         """Writes a file whole or not at all: beside its place first, looked at, then renamed."""
         self._place(uri, data, "OVERWRITE")
+
+    def settle(self, uri: Uri) -> None:
+        """Does nothing: what the NameNode has answered lasts."""
 
     def create(self, uri: Uri, data: bytes) -> None:
         """Writes a file that must not be there yet: of several who try, one does."""

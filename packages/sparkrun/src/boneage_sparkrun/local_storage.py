@@ -27,7 +27,7 @@ class LocalStorage:
         except OSError as error:
             raise _failure("read", uri, error) from error
 
-    def write(self, uri: Uri, data: bytes) -> None:
+    def write(self, uri: Uri, data: bytes, *, lasting: bool = True) -> None:
         """Writes a file whole or not at all: beside its place first, then renamed."""
         path = local_path(uri)
         beside = path.with_name(f".{uuid.uuid4().hex}{PART}")
@@ -39,11 +39,20 @@ class LocalStorage:
                     file.flush()
                     os.fsync(file.fileno())
                 beside.replace(path)
-            finally:
+            except BaseException:
                 beside.unlink(missing_ok=True)
-            _sync_folder(path.parent)
+                raise
+            if lasting:
+                _sync_folder(path.parent)
         except OSError as error:
             raise _failure("write", uri, error) from error
+
+    def settle(self, uri: Uri) -> None:
+        """Makes the names of a folder's files last through a power cut; their content does already."""
+        try:
+            _sync_folder(local_path(uri))
+        except OSError as error:
+            raise _failure("settle", uri, error) from error
 
     def list(self, uri: Uri) -> list[str]:
         """Names the files and folders in a folder, sorted; files half written are not listed."""

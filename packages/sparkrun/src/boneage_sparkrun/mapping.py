@@ -18,11 +18,13 @@ from .shards import Record, clean_record, count_records, read_shard, shard_name,
 from .storage import Uri, join, open_storage
 
 __all__ = [
+    "MAP_RECORDS",
     "MAP_SHARD",
     "MapResult",
     "MapTask",
     "add_counts",
     "forget_resource",
+    "map_records",
     "map_shard",
     "merge_records",
     "plan_map",
@@ -30,6 +32,7 @@ __all__ = [
 
 FAILURES = "failures"
 MAP_SHARD = f"{__name__}:map_shard"
+MAP_RECORDS = f"{__name__}:map_records"
 
 
 @dataclass(frozen=True)
@@ -119,19 +122,32 @@ def map_shard(argument: dict[str, Any]) -> dict[str, int]:
     Returns:
         The counts done and failed.
     """
-    task = MapTask(**argument["task"])
     records = merge_records([read_shard(uri) for uri in argument["sources"]])
+    outcome = map_records({"call": argument["call"], "task": argument["task"], "records": records})
+    # The target comes last: where it is, the failures are too.
+    write_shard(argument["failures"], outcome["failed"])
+    write_shard(argument["target"], outcome["done"])
+    return {name: len(rows) for name, rows in outcome.items()}
+
+
+def map_records(argument: dict[str, Any]) -> dict[str, list[Record]]:
+    """Does some records of a map, without any file.
+
+    Args:
+        argument: call (a name of the whole map), task, records.
+
+    Returns:
+        done: what was told of each record; failed: case_id and reason of each that was set aside; in order.
+    """
+    task = MapTask(**argument["task"])
     if argument["call"] not in _resources:
         _resources.clear()
         _resources[argument["call"]] = find_function(task.setup)(task.config)
     resource, apply = _resources[argument["call"]], find_function(task.apply)
-    outcomes = _try_all(task.threads, partial(_try, apply, resource), records)
+    outcomes = _try_all(task.threads, partial(_try, apply, resource), argument["records"])
     done = [record for record, reason in outcomes if reason is None]
     failed = [{"case_id": r["case_id"], "reason": reason} for r, reason in outcomes if reason is not None]
-    # The target comes last: where it is, the failures are too.
-    write_shard(argument["failures"], failed)
-    write_shard(argument["target"], done)
-    return {"done": len(done), "failed": len(failed)}
+    return {"done": done, "failed": failed}
 
 
 Outcome = tuple[Record, str | None]

@@ -43,8 +43,15 @@ class Storage(Protocol):
         """Reads a whole file."""
         ...
 
-    def write(self, uri: Uri, data: bytes) -> None:
-        """Writes a file whole or not at all, in place of an older one; makes the folders above it."""
+    def write(self, uri: Uri, data: bytes, *, lasting: bool = True) -> None:
+        """Writes a file whole or not at all, in place of an older one; makes the folders above it.
+
+        Unless it is to be `lasting` at once, a power cut may undo the writing until the folder is settled.
+        """
+        ...
+
+    def settle(self, uri: Uri) -> None:
+        """Makes last what was written into a folder, not into those below it."""
         ...
 
     def list(self, uri: Uri) -> list[str]:
