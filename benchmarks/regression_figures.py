@@ -1,9 +1,9 @@
 """How far off the age networks are: `python benchmarks/regression_figures.py DATA OUT_OF_FOLD [--test --model MODEL]`.
 
 OUT_OF_FOLD: the table that `boneage train-regression` or finish_regression.py writes beside its model. Every figure is
-of radiographs whose ages took no part: each case of the training part is told by networks that have not seen it. `--test` scores the
-held-out part by MODEL (the shipped one by default), with and without the sex; that may be done three times at most,
-and each time is a line in benchmarks/results/test_part.md.
+of radiographs whose ages took no part: each case of the training part is told by networks that have not seen it.
+`--test` scores the held-out part by MODEL (the shipped one by default), with and without the sex; that may be done
+three times at most, and each time is a line in benchmarks/results/test_part.md.
 """
 
 import argparse
