@@ -4,7 +4,7 @@ MODEL: model folders of benchmarks/pretrain_regression.py; OUT: the new one, tha
 `images/` and `labels.csv`. The networks have seen none of these radiographs. Those of the training part are told by
 all of them; from how far off they are come the intervals. The held-out part is not read. OUT-out-of-fold.csv gets the
 answers: here every fold is told by networks that have not seen any. How a hand is prepared says
-benchmarks/regression.toml.
+benchmarks/regression.toml; `--detail` tries another detail.
 """
 
 import argparse
@@ -56,8 +56,10 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("models", type=Path, nargs="+")
+    parser.add_argument("--detail", type=float)
     given = parser.parse_args()
-    config = load_config(CONFIG, preset="standard")
+    changes = {} if given.detail is None else {"prepare": {"detail": given.detail}}
+    config = load_config(CONFIG, preset="standard", changes=changes)
     found, refused = prepare_part(given.data, {"input": config.prepare})
     rows = [row | {"input": row["inputs"]["input"]} for row in found]
     networks = [load_network(folder) for folder in given.models]
