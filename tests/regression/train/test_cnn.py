@@ -52,6 +52,15 @@ def test_the_report_s_layers_are_the_report_s():
     assert flat.output.shape == (None, 8 * 8 * 128)
 
 
+def test_the_report_s_network_still_tells_hands_apart_when_every_unit_is_pushed_down():
+    model = build_cnn(architecture="report", size=SIZE)
+    dense = next(layer for layer in model.layers if getattr(layer, "units", 0) == 32 and layer.use_bias)
+    dense.set_weights([dense.kernel, np.full_like(dense.bias, -100.0)])
+    images, sexes = _batch()
+    told = np.asarray(model({"image": images, "sex": np.ones_like(sexes)}))
+    assert np.ptp(told[:, 0]) > 1e-3
+
+
 def test_dropout_acts_in_training_only():
     model = build_cnn(size=SIZE, dropout=0.5)
     images, sexes = _batch()
