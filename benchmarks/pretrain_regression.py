@@ -101,6 +101,7 @@ def main() -> None:
 
 def train(given: argparse.Namespace, config: RunConfig, rows: list[dict[str, Any]]) -> None:
     from boneage_regression.exporting import initial_weights
+    from boneage_regression.model_folder import read_metadata
     from boneage_regression.training import export, predict_ages
     from boneage_sparkrun import Checkpoints, ListFeed, fit
 
@@ -116,6 +117,7 @@ def train(given: argparse.Namespace, config: RunConfig, rows: list[dict[str, Any
             facts = {name: event.get(name) for name in ("epoch", "loss", "rows_per_second")}
             print(json.dumps(facts | event.get("metrics", {})), flush=True)
 
+    start = {"started_from": read_metadata(given.init)["digest"]} if given.init else {}
     result = fit(
         recipe,
         ListFeed(train, recipe.batch_size, recipe.seed),
@@ -137,7 +139,7 @@ def train(given: argparse.Namespace, config: RunConfig, rows: list[dict[str, Any
         given.folder / "model",
         preprocessing={"prepare": to_dict(config.prepare), "ingest": to_dict(config.ingest)},
         calibration=calibrate(truth, known, unknown),
-        summary={"cases": len(train), "inner": len(inner), **figures},
+        summary={"cases": len(train), "inner": len(inner), **start, **figures},
         licence=config.licence or None,
     )
 

@@ -44,8 +44,6 @@ def recipe(rows):
         batch_size=8,
         learning_rate=2e-3,
         dropout=0.0,
-        blind_share=0.0,
-        sex_weight=0.0,
         augmentation=IDENTITY,
         averaging=0.9,
     )

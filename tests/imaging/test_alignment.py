@@ -275,6 +275,9 @@ def test_what_has_no_direction_is_refused(mask, says):
 
 
 def test_what_is_no_mask_is_refused():
+    for wrong in (None, [[True] * 40] * 40, np.ones(40, bool)):
+        with pytest.raises(ArrayError):
+            is_upright(wrong)
     with pytest.raises(ArrayError, match="uint8"):
         orientation(hand(0).image)
     with pytest.raises(ArrayError, match=r"\(320, 250\)"):

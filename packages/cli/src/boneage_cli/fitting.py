@@ -17,13 +17,20 @@ from boneage_sparkrun.storage import Uri
 if TYPE_CHECKING:
     from boneage_cli.pipeline import Run
 
-__all__ = ["OUT_OF_FOLD", "OVERLAYS", "train_regression", "train_segmentation"]
+__all__ = [
+    "OUT_OF_FOLD",
+    "OUT_OF_FOLD_COLUMNS",
+    "OVERLAYS",
+    "tell_errors",
+    "train_regression",
+    "train_segmentation",
+]
 
 OVERLAYS = "overlays.png"
 OUT_OF_FOLD = "out-of-fold.csv"
 
 _TASKS = "boneage_cli.training_tasks"
-_OUT_OF_FOLD_COLUMNS = ("id", "fold", "age_months", "age_months_without_sex")
+OUT_OF_FOLD_COLUMNS = ("id", "fold", "age_months", "age_months_without_sex")
 
 
 def train_segmentation(run: Run) -> dict[str, Any]:
@@ -134,14 +141,14 @@ def _join(run: Run, folder: Place, fitted: list[dict[str, Any]]) -> dict[str, An
     rows = [row for result in fitted for row in result["out_of_fold"]]
     write_table(
         folder / OUT_OF_FOLD,
-        _OUT_OF_FOLD_COLUMNS,
-        [tuple(row[name] for name in _OUT_OF_FOLD_COLUMNS) for row in rows],
+        OUT_OF_FOLD_COLUMNS,
+        [tuple(row[name] for name in OUT_OF_FOLD_COLUMNS) for row in rows],
     )
     _write_json(
         folder / "history.json",
         [{"fold": f, "history": _timeless(result["history"])} for f, result in enumerate(fitted)],
     )
-    figures = _figures(rows)
+    figures = tell_errors(rows)
     segmentation = run.workspace.segmentation_model
     argument = {
         "recipes": [result["recipe"] for result in fitted],
@@ -173,7 +180,7 @@ def _digest(model: Uri) -> str:
     return str(json.loads((Place(model) / "model.json").read_bytes())["digest"])
 
 
-def _figures(out_of_fold: list[dict[str, Any]]) -> dict[str, Any]:
+def tell_errors(out_of_fold: list[dict[str, Any]]) -> dict[str, Any]:
     """How far off each network was on the fold it had not seen, with and without the sex, in months."""
     truth, known, unknown = (
         [row[name] for row in out_of_fold]

@@ -58,9 +58,9 @@ def _regression(metadata: dict[str, Any]) -> dict[str, Any]:
         "network": f"convolutional, architecture {metadata.get('architecture')}",
         "networks": _networks(metadata),
         "input": _pixels(metadata),
-        "radiographs trained on": summary.get("cases"),
+        "cases trained on": summary.get("cases"),
         "folds": summary.get("folds"),
-        "interval": f"made to hold {100 * level:.0f} %, from {calibration.get('cases')} out-of-fold errors"
+        "interval": f"made to hold {100 * level:.0f} %, from {calibration.get('cases')} errors on cases not trained on"
         if level
         else None,
         "calibrated": _calibrated(fitted) if fitted else None,
@@ -70,7 +70,8 @@ def _regression(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def _networks(metadata: dict[str, Any]) -> str:
-    told = f"{metadata.get('networks')}, averaged"
+    count = metadata.get("networks")
+    told = "1" if count == 1 else f"{count}, averaged"
     return f"{told}, each over the hand and its mirror image" if metadata.get("mirror_averaging") else told
 
 

@@ -118,7 +118,7 @@ class Predictor:
 
         Args:
             data: The file's bytes.
-            sex: `F`, `M`, or None where it is not known; it is never guessed.
+            sex: `F`, `M`, or None where it is not known; it is never filled in.
             case_id: Stands in the answer.
 
         Returns:

@@ -183,7 +183,8 @@ def is_upright(mask: Mask) -> bool:
         >>> is_upright(mask), is_upright(rotate(mask, 90)), is_upright(rotate(mask, 180))
         (True, False, False)
     """
-    step = max(1, max(np.shape(mask), default=1) // (4 * _COARSE_SIDE))
+    check_mask(mask)
+    step = max(1, max(mask.shape) // (4 * _COARSE_SIDE))
     try:
         shape = _measure(mask[::step, ::step], _COARSE_SIDE)
     except AlignmentError:

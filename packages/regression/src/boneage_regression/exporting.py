@@ -190,8 +190,8 @@ def _check_graph(
     from boneage_regression.inference import open_session, run_graph
 
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (2, *recipes[0].size, 1)).astype(np.float32)
-    sexes = np.array([[1.0], [-1.0]], np.float32)
+    images = rng.integers(0, 256, (3, *recipes[0].size, 1)).astype(np.float32)
+    sexes = np.array([[1.0], [-1.0], [0.0]], np.float32)
     wanted = np.mean(
         [
             r.mean_months

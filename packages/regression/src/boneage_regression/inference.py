@@ -145,8 +145,8 @@ class Regressor:
 
         Args:
             image: uint8, of the model's input size, prepared as ``metadata["preprocessing"]`` says.
-            sex: ``"F"``, ``"M"``, or None where it is not known. It is never guessed: the network was trained
-                to answer without it, the interval is wider and the status says so.
+            sex: ``"F"``, ``"M"``, or None where it is not known. It is never filled in or told: the network was
+                trained to answer without it, the interval is wider and the status says so.
 
         Raises:
             RegressionError: An image of another size or type, or another sex.
