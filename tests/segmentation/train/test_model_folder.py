@@ -163,7 +163,7 @@ def test_what_is_looked_at_twice_comes_back_to_its_place(light_finder, angle_deg
     mask = np.pad(rotate(draw_case(5, 3, size=(320, 256)).mask, angle_deg), wide)
     image = np.where(mask, np.uint8(200), np.uint8(20))
     found = light_finder.find(image)
-    assert look_closer(image, mask, (64, 64)) is not None
+    assert look_closer(image, mask, (64, 64), inverted=False) is not None
     assert found.others == 0
     assert jaccard(found.mask, mask) > 0.93
 
@@ -173,8 +173,12 @@ def test_a_second_look_that_shows_something_else_is_not_taken(light_finder):
     image = np.full((320, 320), 200, np.uint8)
     image[:, 200:] = 20
     cv2.ellipse(image, (100, 160), (40, 100), 0, 0, 360, 20, -1)
-    first = light_finder._regions(light_finder.probability(image))[0]
-    np.testing.assert_array_equal(light_finder.find(image).mask, light_finder._smooth(first))
+    probability = light_finder.probability(image)
+    first = light_finder._regions(probability)[0]
+    closer = look_closer(image, first, (64, 64), inverted=True)
+    hand, told = light_finder._look_again(closer, first, probability)
+    assert hand is first
+    assert told is probability
 
 
 def test_the_mask_has_the_radiograph_s_size_whatever_it_is(segmenter, unseen_rows):
