@@ -23,9 +23,10 @@ from annotated_cases import print_head
 from prepared_cases import FOLDS, Row, prepare_part
 
 from boneage_cli.config import load_config, replaced, to_dict
-from boneage_cli.fitting import OUT_OF_FOLD_COLUMNS, tell_errors
+from boneage_cli.fitting import OUT_OF_FOLD_COLUMNS, read_digest, tell_errors
 from boneage_cli.labels import write_table
 from boneage_cli.models import find_shipped_segmentation
+from boneage_cli.stages import coarsen
 from boneage_regression.calibration import MAX_AGE_MONTHS, calibrate
 from boneage_regression.exporting import export, initial_weights
 from boneage_regression.model_folder import read_metadata
@@ -46,7 +47,7 @@ def load_network(folder: Path) -> tuple[Any, RegressionRecipe]:
 
 def tell(networks: list[tuple[Any, RegressionRecipe]], rows: list[Row], detail: float) -> np.ndarray:
     """Ages with the sex and without it, (2, n): the networks' mean, months, cut to the scale as the model's are."""
-    known = [row | {"input": row["inputs"][detail]} for row in rows]
+    known = [row | {"input": coarsen(row["inputs"]["whole"], detail)} for row in rows]
     unknown = [row | {"male": None} for row in known]
     ages = [
         [predict_ages(network, recipe, given) for given in (known, unknown)] for network, recipe in networks
@@ -66,9 +67,7 @@ def main() -> None:
     parser.add_argument("models", type=Path, nargs="+")
     given = parser.parse_args()
     config = load_config(CONFIG, preset="standard")
-    rows, refused = prepare_part(
-        given.data, {detail: dataclasses.replace(config.prepare, detail=detail) for detail in DETAILS}
-    )
+    rows, refused = prepare_part(given.data, {"whole": config.prepare})
     networks = [load_network(folder) for folder in given.models]
     told = np.array([tell(networks, rows, detail) for detail in DETAILS])
     truth, folds = (np.array([row[name] for row in rows]) for name in ("age_months", "fold"))
@@ -99,7 +98,7 @@ def main() -> None:
         preprocessing={
             "ingest": to_dict(config.ingest),
             "prepare": to_dict(dataclasses.replace(config.prepare, detail=DETAILS[chosen])),
-            "segmentation": json.loads((segmentation / "model.json").read_bytes())["digest"],
+            "segmentation": read_digest(str(segmentation)),
         },
         calibration=calibrate(truth, known, unknown),
         summary={

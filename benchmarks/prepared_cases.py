@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import io
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +58,7 @@ def prepare_cases(data: Path, folder: Path, size: Size) -> None:
     print(f"{len(rows)} of {len(rows) + len(refused)} radiographs prepared", file=sys.stderr)
 
 
-def prepare_part(data: Path, settings: Mapping[Any, Prepare]) -> tuple[list[Row], list[str]]:
+def prepare_part(data: Path, settings: dict[str, Prepare]) -> tuple[list[Row], list[str]]:
     """The cases of the training part, and those of it in which no hand was found.
 
     Args:
@@ -125,8 +124,8 @@ def _read_training_part(data: Path) -> list[Label]:
 
 
 def _prepare_radiograph(
-    data: Path, case_id: str, segmenter: Segmenter, settings: Mapping[Any, Prepare]
-) -> dict[Any, np.ndarray]:
+    data: Path, case_id: str, segmenter: Segmenter, settings: dict[str, Prepare]
+) -> dict[str, np.ndarray]:
     """A radiograph in each preparation; nothing where no hand is found."""
     image, _ = ingest_image((data / "images" / f"{case_id}.png").read_bytes(), Ingest())
     mask, verdict = find_hand(image, segmenter)

@@ -87,26 +87,37 @@ print("heavy:", *({set(HEAVY)!r} & set(sys.modules)))
     assert done.stdout.rstrip().endswith("heavy:")
 
 
-def test_predict_loads_nothing_that_trains_draws_or_spreads_work(tmp_path: Path) -> None:
-    radiograph = tmp_path / "hand.png"
-    radiograph.write_bytes(encode_png(draw_case(3, 0, size=(200, 160)).image))
+def needless_modules(arguments: list[str], needless: set[str]) -> str:
+    """Which of these modules a command has loaded."""
     script = f"""
 import sys
 from boneage_cli.main import app
 try:
-    app(["predict", {str(radiograph)!r}, "--sex", "M"])
+    app({arguments!r})
 except SystemExit as end:
     assert not end.code, end.code
-print("needless:", *sorted({NEEDLESS!r} & set(sys.modules)))
+print("needless:", *sorted({needless!r} & set(sys.modules)))
 """
     done = call(script=script)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.rstrip().endswith("needless:")
+    assert "needless:" in done.stdout
+    return done.stdout.rstrip().rpartition("needless:")[2]
+
+
+def write_radiograph(path: Path) -> None:
+    path.write_bytes(encode_png(draw_case(3, 0, size=(200, 160)).image))
+
+
+def test_predict_loads_nothing_that_trains_draws_or_spreads_work(tmp_path: Path) -> None:
+    radiograph = tmp_path / "hand.png"
+    write_radiograph(radiograph)
+    assert needless_modules(["predict", str(radiograph), "--sex", "M"], NEEDLESS) == ""
 
 
 def test_segment_loads_nothing_that_stores_tables_or_draws(tmp_path: Path) -> None:
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "hand.png").write_bytes(encode_png(draw_case(3, 0, size=(200, 160)).image))
+    source, target = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    write_radiograph(source / "hand.png")
     needless = {
         "pyarrow",
         "pandas",
@@ -114,19 +125,8 @@ def test_segment_loads_nothing_that_stores_tables_or_draws(tmp_path: Path) -> No
         "boneage_imaging.phantom",
         "boneage_segmentation.drawings",
     }
-    script = f"""
-import sys
-from boneage_cli.main import app
-try:
-    app(["segment", {str(tmp_path / "in")!r}, {str(tmp_path / "out")!r}])
-except SystemExit as end:
-    assert not end.code, end.code
-print("needless:", *sorted({needless!r} & set(sys.modules)))
-"""
-    done = call(script=script)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.rstrip().endswith("needless:")
-    written = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*")}
+    assert needless_modules(["segment", str(source), str(target)], needless) == ""
+    written = {str(path.relative_to(target)) for path in target.rglob("*")}
     assert written == {"masks", "masked", "masks/hand.png", "masked/hand.png", "segment.csv"}
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "OUT_OF_FOLD",
     "OUT_OF_FOLD_COLUMNS",
     "OVERLAYS",
+    "read_digest",
     "tell_errors",
     "train_regression",
     "train_segmentation",
@@ -157,13 +158,17 @@ def _join(run: Run, folder: Place, fitted: list[dict[str, Any]]) -> dict[str, An
         "preprocessing": {
             "ingest": to_dict(run.config.ingest),
             "prepare": to_dict(run.config.prepare),
-            "segmentation": _digest(segmentation),
+            "segmentation": read_digest(segmentation),
         },
         "summary": {
             "cases": len(rows),
             "folds": len(fitted),
             "seed": run.config.seed,
-            **({"started_from": _digest(init)} if (init := (run.init or {}).get("train-regression")) else {}),
+            **(
+                {"started_from": read_digest(init)}
+                if (init := (run.init or {}).get("train-regression"))
+                else {}
+            ),
             **figures,
         },
         "licence": run.config.licence,
@@ -176,7 +181,8 @@ def _join(run: Run, folder: Place, fitted: list[dict[str, Any]]) -> dict[str, An
     return {"cases": len(rows), **summary, **figures}
 
 
-def _digest(model: Uri) -> str:
+def read_digest(model: Uri) -> str:
+    """The digest that a model folder states of itself."""
     return str(json.loads((Place(model) / "model.json").read_bytes())["digest"])
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "apply_ingest",
     "apply_prepare",
     "apply_segment",
+    "coarsen",
     "find_hand",
     "ingest_image",
     "prepare_image",
@@ -207,11 +208,16 @@ def prepare_image(image: np.ndarray, mask: np.ndarray, settings: Prepare) -> Pre
         matrix = box.matrix()
     else:
         prepared = warp(gray, matrix, size, fill=_BLACK)
-    return Prepared(_coarsen(prepared, settings.detail), matrix, "warning" if reason else "ok", reason)
+    return Prepared(coarsen(prepared, settings.detail), matrix, "warning" if reason else "ok", reason)
 
 
-def _coarsen(image: np.ndarray, detail: float) -> np.ndarray:
-    """The image as a smaller one would show it, of that share of its height and width."""
+def coarsen(image: np.ndarray, detail: float) -> np.ndarray:
+    """The image as a smaller one would show it.
+
+    Args:
+        image: uint8 (height, width).
+        detail: Share of height and width whose detail is kept, above 0 to 1; 1 changes nothing.
+    """
     height, width = image.shape
     small = resize(image, (max(round(height * detail), 1), max(round(width * detail), 1)))
     return resize(small, (height, width))

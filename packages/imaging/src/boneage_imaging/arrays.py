@@ -71,6 +71,11 @@ def as_bytes(mask: Mask) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(mask).view(np.uint8)
 
 
+def as_coverage(mask: Mask) -> npt.NDArray[np.uint8]:
+    """The mask as 0 and 255."""
+    return np.negative(as_bytes(mask))  # 0 - 1 is 255 in eight bits
+
+
 def check_plane(array: object) -> None:
     """Raise ArrayError unless `array` is 2-D, not empty, uint8, uint16, bool, float32 or float64."""
     _check(array, _PLANE, "a 2-D, not empty array of uint8, uint16, bool, float32 or float64")

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from boneage_imaging.arrays import Image, Mask, as_bytes, check_colours, check_gray
+from boneage_imaging.arrays import Image, Mask, as_coverage, check_colours, check_gray
 from boneage_imaging.errors import ArrayError, DecodeError, ParameterError
 from boneage_imaging.header import Header, check_pixels, read_header, without_extras
 
@@ -110,7 +110,7 @@ def encode_png(image: Image | Mask) -> bytes:
         b'PNG'
     """
     is_mask = isinstance(image, np.ndarray) and image.dtype == np.bool_
-    pixels: Image = np.negative(as_bytes(image)) if is_mask else image  # 0 - 1 is 255 in eight bits
+    pixels: Image = as_coverage(image) if is_mask else image
     check_gray(pixels)
     return bytes(cv2.imencode(".png", pixels)[1])
 

@@ -19,7 +19,7 @@ from boneage_imaging.affine import (
     similarity_matrix,
     source_steps,
 )
-from boneage_imaging.arrays import Array, Matrix, Size, as_bytes, check_fill, check_plane, check_size
+from boneage_imaging.arrays import Array, Matrix, Size, as_coverage, check_fill, check_plane, check_size
 from boneage_imaging.errors import ParameterError
 
 __all__ = [
@@ -301,8 +301,7 @@ def _reduce(work: Array, matrix: Matrix) -> tuple[Array, Matrix]:
 
 def _to_work(image: Array) -> Array:
     """What OpenCV can resample: a mask becomes coverage, 0 to 255."""
-    # 0 - 1 is 255 in eight bits.
-    return np.negative(as_bytes(image)) if image.dtype == np.bool_ else np.ascontiguousarray(image)
+    return as_coverage(image) if image.dtype == np.bool_ else np.ascontiguousarray(image)
 
 
 def _from_work(work: Array, dtype: np.dtype[np.generic]) -> Array:
